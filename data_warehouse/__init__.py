@@ -1,0 +1,1 @@
+"""SQL: schema, gold models, snapshot procedures, data tests."""

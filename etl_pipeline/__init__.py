@@ -1,0 +1,1 @@
+"""The ETL package: core, contracts, bronze and silver layers, observation."""

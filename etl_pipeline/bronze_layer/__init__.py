@@ -1,0 +1,1 @@
+"""Landing files once, by content, and reading any format into addressed records."""

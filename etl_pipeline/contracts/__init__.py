@@ -1,0 +1,1 @@
+"""What a feed is, and what a silver table is."""

@@ -1,0 +1,139 @@
+"""The `files` part of a contract: where files are found and how they are cut into records."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Strict(BaseModel):
+    """A part of a contract: unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Trailer(Strict):
+    """A last line that carries totals. It is non-data, and its totals are checked."""
+
+    starts_with: Annotated[str, Field(description="The trailer line starts with this text.", min_length=1)]
+    count_field: Annotated[
+        int | None, Field(description="Position (from 1) of the field with the number of data records.")
+    ] = None
+    total_field: Annotated[int | None, Field(description="Position (from 1) of the field with a total.")] = None
+    total_of: Annotated[str | None, Field(description="Column that the total adds up.")] = None
+    required: Annotated[bool, Field(description="A file without the trailer is cut short and set aside.")] = True
+
+
+class Delimited(Strict):
+    """Dialect of delimited text (CSV, TSV, pipe...)."""
+
+    delimiter: Annotated[str, Field(description="One character between fields.", min_length=1, max_length=1)] = ","
+    quote: Annotated[str | None, Field(description="Quote character; null for none.")] = '"'
+    doubled_quote: Annotated[bool, Field(description='A quote inside a quoted field is doubled ("").')] = True
+    escape: Annotated[str | None, Field(description="Escape character; null for none.")] = None
+    header: Annotated[bool, Field(description="The first record names the columns.")] = True
+    header_rows: Annotated[
+        int, Field(description="Records that form the header; their names are joined with a blank.", ge=1, le=5)
+    ] = 1
+    columns: Annotated[
+        list[str] | None, Field(description="Column names in order, for a file without a header.")
+    ] = None
+    skip_lines: Annotated[int, Field(description="Lines before the header (a preamble).", ge=0)] = 0
+    comment: Annotated[str | None, Field(description="Lines starting with this are no data.")] = None
+    multiline: Annotated[bool, Field(description="Quoted fields may hold line breaks.")] = True
+    trailer: Trailer | None = None
+
+    @model_validator(mode="after")
+    def _columns_without_header(self) -> "Delimited":
+        if not self.header and not self.columns:
+            raise ValueError("a file without a header needs `columns`, the names in order")
+        if self.header and self.columns:
+            raise ValueError("`columns` names the columns of a file without a header; set `header: false`")
+        return self
+
+
+class Json(Strict):
+    """Where records lie in a JSON document (or in each line of JSON lines)."""
+
+    records: Annotated[
+        str,
+        Field(
+            description="Path to the records: names joined by dots, [] after a list; empty for the top itself "
+            "(a list there is read as one record an element). `orders[].lines[]` gives one record a line; "
+            "fields of the order are then `../name`. Nested fields are `a.b`."
+        ),
+    ] = ""
+
+
+class Xlsx(Strict):
+    """Which sheet, and where its header is."""
+
+    sheet: Annotated[str | None, Field(description="Name of the sheet; the first one if not given.")] = None
+    header_row: Annotated[int, Field(description="Row (from 1) that names the columns.", ge=1)] = 1
+
+
+class Xml(Strict):
+    """Which elements are records."""
+
+    records: Annotated[
+        str,
+        Field(
+            description="Path of element names from below the root, such as `Order/Line`. Child text is a field by "
+            "its name, nested `a.b`; attributes are `@name`; fields of parents are `../name`.",
+            min_length=1,
+        ),
+    ]
+
+
+class LogicalTime(Strict):
+    """The file's own time: when its sender made it. It orders files; arrival never does."""
+
+    path: Annotated[
+        str | None,
+        Field(description="Regular expression searched in the file's path; its first group is the time."),
+    ] = None
+    format: Annotated[str, Field(description="strptime format of the group.")] = "%Y-%m-%d"
+    column: Annotated[
+        str | None, Field(description="The greatest value of this column in the file is its time.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "LogicalTime":
+        if (self.path is None) == (self.column is None):
+            raise ValueError("give either `path` or `column`")
+        return self
+
+
+class Files(Strict):
+    """Where the files of a feed are found and how they are read."""
+
+    pattern: Annotated[
+        str | list[str],
+        Field(description="Glob below the inbox, such as `pos/*.csv` or `**/m_product.csv`; one or several."),
+    ]
+    format: Annotated[
+        Literal["delimited", "json", "jsonl", "xlsx", "parquet", "xml"], Field(description="Format of the content.")
+    ] = "delimited"
+    compression: Annotated[
+        Literal["auto", "none", "gzip", "zip"], Field(description="auto looks at the first bytes.")
+    ] = "auto"
+    encoding: Annotated[str, Field(description="Encoding of text. A byte order mark is taken off.")] = "utf-8"
+    delimited: Delimited = Delimited()
+    json_: Annotated[Json, Field(alias="json")] = Json()
+    xlsx: Xlsx = Xlsx()
+    xml: Xml | None = None
+    logical_time: LogicalTime | None = None
+    aliases: Annotated[
+        dict[str, list[str]],
+        Field(description="Other names under which a column may arrive: {name: [other, ...]}."),
+    ] = {}
+
+    @model_validator(mode="after")
+    def _xml_has_path(self) -> "Files":
+        if self.format == "xml" and self.xml is None:
+            raise ValueError("format xml needs `xml: {records: Path/Of/Element}`")
+        return self
+
+    @property
+    def patterns(self) -> list[str]:
+        """The globs, always as a list."""
+        return [self.pattern] if isinstance(self.pattern, str) else list(self.pattern)

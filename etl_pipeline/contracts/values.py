@@ -1,0 +1,122 @@
+"""The plain values that stages hand on. A stage returns one; the flow gives it to the next."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A received file, kept once under its content.
+
+    Attributes:
+        feed: name of the feed that claims it.
+        name: path below the inbox, with forward slashes, as received.
+        path: our copy of the bytes.
+        sha256: hex digest of the bytes.
+        size_bytes: number of bytes.
+        logical_time: the file's own time by its path, if the contract says so.
+    """
+
+    feed: str
+    name: str
+    path: Path
+    sha256: str
+    size_bytes: int
+    logical_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where records lie in a file; five equally long int64 arrays.
+
+    `record_no` counts every record of the file from 1, non-data and broken ones too.
+    `line_no` is the physical line (from 1) that the record starts on.
+    `byte_start` and `byte_end` are half-open, in the unpacked content; over a file they tile it.
+    """
+
+    record_no: np.ndarray
+    line_no: np.ndarray
+    byte_start: np.ndarray
+    byte_end: np.ndarray
+
+    def take(self, index: np.ndarray) -> "Addresses":
+        """Return the addresses at these positions (integer positions or a boolean mask)."""
+        return Addresses(self.record_no[index], self.line_no[index], self.byte_start[index], self.byte_end[index])
+
+    def frame(self) -> pd.DataFrame:
+        """Return the addresses as a frame of four int64 columns."""
+        return pd.DataFrame(
+            {
+                "record_no": self.record_no,
+                "line_no": self.line_no,
+                "byte_start": self.byte_start,
+                "byte_end": self.byte_end,
+            }
+        )
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        return len(self.record_no)
+
+
+@dataclass(frozen=True)
+class RecordChunk:
+    """A bounded piece of a file, cut into records.
+
+    Attributes:
+        text: one row a data record, one column a source column, all `string[pyarrow]`
+            (pd.ArrowDtype(pa.string())), never null: an absent JSON field is an empty text.
+        addresses: address of each row of `text`.
+        set_aside: record_no, line_no, byte_start, byte_end, raw (bytes), reason, sentence.
+        non_data: record_no, line_no, byte_start, byte_end, kind (header, blank, preamble,
+            comment, trailer, repeated_header).
+        content: the unpacked bytes of the piece.
+        content_start: offset of `content` in the unpacked file.
+    """
+
+    text: pd.DataFrame
+    addresses: Addresses
+    set_aside: pd.DataFrame
+    non_data: pd.DataFrame
+    content: bytes
+    content_start: int
+
+    @property
+    def all_addresses(self) -> Addresses:
+        """Every record of the piece in order of its place: data, set aside and non-data."""
+        names = ["record_no", "line_no", "byte_start", "byte_end"]
+        parts = [f[names] for f in (self.addresses.frame(), self.set_aside, self.non_data) if len(f)]
+        if not parts:
+            empty = np.empty(0, dtype=np.int64)
+            return Addresses(empty, empty, empty, empty)
+        whole = pd.concat(parts).sort_values("record_no", kind="stable")
+        return Addresses(*(whole[n].to_numpy(dtype=np.int64) for n in names))
+
+
+SET_ASIDE_COLUMNS = ["record_no", "line_no", "byte_start", "byte_end", "raw", "reason", "sentence"]
+NON_DATA_COLUMNS = ["record_no", "line_no", "byte_start", "byte_end", "kind"]
+
+
+@dataclass(frozen=True)
+class References:
+    """What codes may be looked up in, already narrowed to the codes of a chunk.
+
+    Attributes:
+        sets: lookup set -> frame indexed by key (text), one text column an attribute.
+            The built-in set `product` has base_unit; `location` has zone, location_kind and
+            day_close_minutes; `alias` maps to product_code; `unit` is keyed `product|unit`
+            (product empty for all) with numerator and denominator.
+    """
+
+    sets: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def attribute(self, name: str, attribute: str) -> pd.Series:
+        """Return one attribute as a series indexed by key; empty when the set is unknown."""
+        frame = self.sets.get(name)
+        if frame is None or attribute not in frame.columns:
+            return pd.Series([], dtype="object", index=pd.Index([], dtype="object"))
+        return frame[attribute]

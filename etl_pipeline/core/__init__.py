@@ -1,0 +1,1 @@
+"""Ground floor: errors, settings, names, clock, progress. Imports nothing of ours."""

@@ -1,0 +1,41 @@
+"""Why a file or a record can be set aside. One home for codes; docs and commands read them here."""
+
+FILE_REASONS = {
+    "empty_file": "The file has no bytes. A day without activity is sent as a header with no rows.",
+    "truncated_archive": "The compressed file ends too early; ask the sender to send it again.",
+    "corrupt_archive": "The compressed file is damaged; ask the sender to send it again.",
+    "archive_too_large": "Unpacked, the file is larger than the limits allow.",
+    "not_this_format": "The content is not of the format that the contract names.",
+    "wrong_dialect": "The header does not read with the contract's delimiter and quote.",
+    "wrong_encoding": "The bytes are not of the encoding that the contract names.",
+    "missing_column": "A column that the contract needs is not in the file.",
+    "repeated_column": "The header names a column twice that the contract uses.",
+    "control_total": "The trailer's count or total does not match the records before it.",
+    "missing_trailer": "The contract expects a trailer line and the file ends without one.",
+    "unsafe_name": "The file's name or kind is not safe to read.",
+}
+
+RECORD_REASONS = {
+    "field_count": "The record has more or fewer fields than the header.",
+    "stray_quote": "A quote is opened and not closed, or text follows a closing quote.",
+    "bad_bytes": "The record has bytes that are not of the file's encoding.",
+    "nul_byte": "The record has a NUL byte.",
+    "not_an_object": "The element is not a record.",
+    "missing_value": "A value that the contract needs is empty.",
+    "not_a_number": "A value does not read as a number.",
+    "digits_lost": "The number was written in scientific notation and has lost its digits.",
+    "not_a_time": "A value does not read as a date or time in the contract's formats.",
+    "local_time_gap": "The local time does not exist: clocks were set forward over it.",
+    "future_time": "The time lies after the file's own production time.",
+    "unknown_value": "A code is not in the contract's value map.",
+    "unknown_reference": "A code is not in the feed that it is looked up in.",
+    "unknown_product": "The product is not in the product master.",
+    "unknown_location": "The location is not in the location master.",
+    "unknown_unit": "The unit has no conversion to the product's base unit.",
+    "inexact_quantity": "The converted quantity cannot be written exactly.",
+    "implausible_quantity": "The quantity is outside what the contract allows.",
+    "wrong_sign": "The sign of the quantity does not fit its kind.",
+    "mixed_script": "The code mixes look-alike letters of several alphabets.",
+    "missing_key": "The record has no business key.",
+    "no_rule": "No rule of the contract says what this record is.",
+}

@@ -1,0 +1,1 @@
+"""Frames to warehouse: bulk copy, merge, one transaction. One module per engine."""
