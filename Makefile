@@ -1,0 +1,48 @@
+# `make help` lists what there is. Everything lives in .venv of this clone; nothing is installed elsewhere.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
+BIN := .venv/bin
+STAMP := .venv/.systock-ready
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup run test check bench clean
+
+help:  ## list these targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: $(STAMP)  ## make .venv and install the project into it; nothing to do the second time
+
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+		{ echo "No venv module here: install python3-venv, or name another Python with PYTHON=" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	@touch $@
+
+run: setup  ## load what lies in the inbox, start to end
+	$(BIN)/python -m pipeline_manager.pipeline_flow $(ARGS)
+
+test: setup  ## run every test
+	$(BIN)/python -m pytest $(ARGS)
+
+# Every check runs, so that one look shows all there is to mend; any failure fails the target.
+check: setup  ## format, lint, types, import rules, SQL, YAML and the fast tests
+	@failed=""; \
+	try() { echo "== $$*"; "$$@" || failed="$$failed $$(basename "$$1")"; }; \
+	try $(BIN)/ruff format --check .; \
+	try $(BIN)/ruff check .; \
+	try $(BIN)/mypy; \
+	try $(BIN)/lint-imports; \
+	try .ci/lint_sql $(BIN)/sqlfluff; \
+	try $(BIN)/yamllint --strict .; \
+	try $(BIN)/pytest -m fast; \
+	if [ -n "$$failed" ]; then echo "FAILED:$$failed" >&2; exit 1; fi; echo "All checks passed."
+
+bench: setup  ## measure loads on this machine
+	$(BIN)/systock bench $(ARGS)
+
+clean:  ## remove caches and builds; data in .systock and the environment stay
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
