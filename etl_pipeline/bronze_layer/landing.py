@@ -1,0 +1,189 @@
+"""Landing: keep every received file once, under the hash of its content, before anything reads it."""
+
+import hashlib
+import os
+import re
+import stat
+import unicodedata
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from etl_pipeline.contracts.format import Files, LogicalTime
+from etl_pipeline.contracts.values import Landed
+from etl_pipeline.core.errors import RetryStepError, SetAsideError, UsageError
+
+BLOCK_BYTES = 1 << 20
+UNFINISHED_SUFFIXES = (".tmp", ".part")
+
+
+def matching_files(inbox: Path, files: Files) -> list[Path]:
+    """Return the files below the inbox that the contract's patterns claim, sorted by path.
+
+    Hidden files and folders and files that are still being sent (`*.tmp`, `*.part`) are left alone. A link that
+    leads out of the inbox is listed, so that `land` refuses it by name instead of it silently never arriving.
+
+    Raises:
+        UsageError: a pattern is absolute or climbs out of the inbox.
+    """
+    found: set[Path] = set()
+    for pattern in files.patterns:
+        if not pattern or pattern.startswith("/") or "\\" in pattern or ".." in pattern.split("/"):
+            raise UsageError(
+                f"files.pattern '{pattern}' leaves the inbox; write it relative to the inbox, without '..'."
+            )
+        found.update(path for path in inbox.glob(pattern) if _is_candidate(path, inbox))
+    return sorted(found)
+
+
+def _is_candidate(path: Path, inbox: Path) -> bool:
+    parts = path.relative_to(inbox).parts
+    if any(part.startswith(".") for part in parts) or path.name.lower().endswith(UNFINISHED_SUFFIXES):
+        return False
+    return not path.is_dir()
+
+
+def land(source: Path, *, inbox: Path, bronze_dir: Path, feed: str, files: Files) -> Landed:
+    """Copy a received file to `bronze_dir/ab/<sha256>` and return where it is.
+
+    Landing the same bytes again, under whatever name, changes nothing.
+
+    Raises:
+        SetAsideError: the name or kind of the file is not safe to read (`unsafe_name`).
+        RetryStepError: the file changed or vanished while it was read; it is still being written.
+    """
+    name = _safe_name(source, inbox)
+    logical_time = _logical_time(source, files.logical_time)
+    with _open_regular(source, name) as stream:
+        temporary, digest, size = _copy_aside(stream, bronze_dir)
+    try:
+        _require_unchanged(source, name, digest)
+        kept = _keep(temporary, bronze_dir, digest)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return Landed(feed=feed, name=name, path=kept, sha256=digest, size_bytes=size, logical_time=logical_time)
+
+
+def _safe_name(source: Path, inbox: Path) -> str:
+    """Return the name below the inbox; refuse what points out of it or cannot be written down."""
+    root = Path(os.path.abspath(inbox))
+    asked = Path(os.path.abspath(source))
+    shown = ascii(source.name)
+    if not asked.is_relative_to(root):
+        raise SetAsideError("unsafe_name", f"{shown} does not lie in the inbox; move it there under a plain name.")
+    name = asked.relative_to(root).as_posix()
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in name) or "\\" in name:
+        raise SetAsideError(
+            "unsafe_name",
+            f"The name {shown} has control characters, backslashes or bytes that are not UTF-8; rename it.",
+        )
+    try:
+        real = asked.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        if asked.is_symlink():
+            raise SetAsideError("unsafe_name", f"{name} is a link that leads nowhere; send the file itself.") from error
+        raise RetryStepError(f"{name} is gone; it was moved while it was being read.") from error
+    if not real.is_relative_to(root.resolve()):
+        raise SetAsideError("unsafe_name", f"{name} is a link out of the inbox; send the file itself.")
+    return name
+
+
+def _open_regular(source: Path, name: str) -> BinaryIO:
+    """Open without blocking on pipes and without following a link that was put there a moment ago."""
+    try:
+        handle = os.open(source.resolve(strict=True), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except PermissionError as error:
+        raise SetAsideError("unsafe_name", f"{name} may not be read; give this user the right to read it.") from error
+    except OSError as error:
+        raise RetryStepError(f"{name} cannot be opened ({error.strerror}); try again in a minute.") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise SetAsideError("unsafe_name", f"{name} is not a regular file; send a plain file.")
+    return os.fdopen(handle, "rb")
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    while block := stream.read(BLOCK_BYTES):
+        yield block
+
+
+def _copy_aside(stream: BinaryIO, bronze_dir: Path) -> tuple[Path, str, int]:
+    """Copy into a temporary file of the bronze folder, so that the rename later is atomic."""
+    bronze_dir.mkdir(parents=True, exist_ok=True)
+    temporary = bronze_dir / f".{uuid.uuid4().hex}.tmp"
+    digest, size = hashlib.sha256(), 0
+    try:
+        with temporary.open("xb") as copy:
+            for block in _blocks(stream):
+                digest.update(block)
+                size += len(block)
+                copy.write(block)
+            copy.flush()
+            os.fsync(copy.fileno())
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary, digest.hexdigest(), size
+
+
+def _require_unchanged(source: Path, name: str, digest: str) -> None:
+    """Read the source again by its name: a second, different reading means that a writer is at work."""
+    with _open_regular(source, name) as stream:
+        again = _hash(stream)
+    if again != digest:
+        raise RetryStepError(f"{name} changed while it was read: it is still being written. It is taken next time.")
+
+
+def _hash(stream: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    for block in _blocks(stream):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _keep(temporary: Path, bronze_dir: Path, digest: str) -> Path:
+    """Put the copy in its place; an intact copy that is there already stays."""
+    folder = bronze_dir / digest[:2]
+    folder.mkdir(exist_ok=True)
+    kept = folder / digest
+    if kept.exists():
+        with kept.open("rb") as stream:
+            if _hash(stream) == digest:
+                return kept
+    temporary.chmod(0o444)
+    temporary.replace(kept)
+    for directory in (folder, bronze_dir):
+        _sync_directory(directory)
+    return kept
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _logical_time(source: Path, rule: LogicalTime | None) -> datetime | None:
+    """Return the file's own time by its path, as UTC."""
+    if rule is None or rule.path is None:
+        return None
+    path = Path(os.path.abspath(source)).as_posix()
+    found = re.search(rule.path, path)
+    if found is None:
+        # Without its time the file could not be ordered against its siblings, and arrival must never decide.
+        raise SetAsideError(
+            "unsafe_name",
+            f"{source.name!a} carries no time that files.logical_time.path finds; rename it or mend the expression.",
+        )
+    text = found.group(1) if found.re.groups else found.group(0)
+    try:
+        moment = datetime.strptime(text or "", rule.format)  # noqa: DTZ007 - made UTC below
+    except ValueError as error:
+        raise SetAsideError(
+            "unsafe_name", f"The time {text!a} of {source.name!a} does not read as {rule.format}; rename it."
+        ) from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,241 @@
+"""Any encoding as UTF-8 for the engines, and the way back to the file's own bytes.
+
+The engines read UTF-8 only. Other encodings are turned into it so that it can be undone: bytes that do not decode
+become what is invalid in UTF-8 as well (a lone surrogate), so that the engine sets their record aside and the
+original bytes come back exactly. Afterwards every address and every raw record is put in terms of the file's bytes.
+"""
+
+import codecs
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from etl_pipeline.bronze_layer.chunks import Int64Array, bad_bytes_sentence
+from etl_pipeline.contracts.values import Addresses, RecordChunk
+from etl_pipeline.core.errors import SetAsideError, UsageError
+
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+LONGEST_BOM = 4
+UNPAIRED = b"\xff"
+"""Stands for the odd last byte of UTF-16 or UTF-32; it occurs in no other place of what we make."""
+Engine = Callable[[Iterator[bytes]], Iterator[RecordChunk]]
+
+
+def in_file_bytes(blocks: Iterator[bytes], encoding: str, engine: Engine) -> Iterator[RecordChunk]:
+    """Run an engine for UTF-8 over content of any encoding; a byte order mark decides over the contract.
+
+    The mark itself belongs to the first record.
+
+    Raises:
+        SetAsideError: nothing but a mark (`empty_file`), or bytes that cannot be told apart (`wrong_encoding`).
+        UsageError: the contract names an encoding that does not exist.
+    """
+    start, rest = _start(blocks)
+    name = _plain_name(encoding, start)
+    bom = b""
+    for mark, marked in BOMS:
+        # FF FE 00 00 is UTF-32, or UTF-16 that begins with a NUL, which is no text.
+        if start.startswith(mark):
+            bom, name = mark, marked
+            break
+    body = _chain(start[len(bom) :], rest)
+    if name != "utf-8":
+        yield from _shifted(_through(body, name, engine), bom)
+    elif bom:
+        yield from _shifted(engine(_not_empty(body)), bom)
+    else:
+        yield from engine(body)
+
+
+def _start(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    start = b""
+    for block in blocks:
+        start += block
+        if len(start) >= LONGEST_BOM:
+            break
+    return start, blocks
+
+
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    if first:
+        yield first
+    yield from rest
+
+
+def _not_empty(body: Iterator[bytes]) -> Iterator[bytes]:
+    is_empty = True
+    for block in body:
+        is_empty = False
+        yield block
+    if is_empty:
+        raise SetAsideError("empty_file", "The file holds nothing but a byte order mark; ask for it again.")
+
+
+def _plain_name(encoding: str, start: bytes) -> str:
+    try:
+        name = codecs.lookup(encoding).name
+        "".encode(name)  # refuses codecs that are no text encoding, such as base64
+    except LookupError as error:
+        raise UsageError(f"files.encoding '{encoding}' is not known; use utf-8, cp1252, utf-16 ...") from error
+    if name == "utf-8-sig":
+        return "utf-8"
+    if name in ("utf-16", "utf-32"):
+        # Without a mark the place of the first zero byte tells which end comes first.
+        return f"{name}-be" if start[:1] == b"\x00" else f"{name}-le"
+    return name
+
+
+@dataclass
+class _Codec:
+    """An encoding, to and fro; `unpaired` is what is left over at the end, less than a unit."""
+
+    name: str
+    unit: int
+    errors: str
+    unpaired: bytes = b""
+
+    @classmethod
+    def of(cls, name: str) -> "_Codec":
+        unit = {"utf-16": 2, "utf-32": 4}.get(name[:6], 1)
+        return cls(name, unit, "surrogateescape" if unit == 1 else "surrogatepass")
+
+    def to_utf8(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield UTF-8, or what is invalid in it where the source is."""
+        decoder = codecs.getincrementaldecoder(self.name)(self.errors)
+        held = b""
+        try:
+            for block in blocks:
+                data = held + block
+                whole = len(data) - len(data) % self.unit
+                held = data[whole:]
+                text = decoder.decode(data[:whole])
+                yield text.encode("utf-8", "surrogatepass")
+            yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as error:
+            if self.name.startswith("utf-16") and error.reason in ("unexpected end of data", "truncated data"):
+                # Half a surrogate pair at the very end.
+                yield error.object[error.start :].decode(self.name, "surrogatepass").encode("utf-8", "surrogatepass")
+            else:
+                raise SetAsideError(
+                    "wrong_encoding",
+                    f"The content does not decode as {self.name} ({error.reason}); set files.encoding.",
+                ) from error
+        self.unpaired = held
+        if held:
+            yield UNPAIRED * len(held)
+
+    def to_source(self, content: bytes) -> bytes:
+        """Return the source's bytes (but for unpaired ones at the end)."""
+        return content.decode("utf-8", "surrogatepass").encode(self.name, self.errors)
+
+    def widths(self, content: bytes) -> Int64Array:
+        """Return for every byte of UTF-8 how many source bytes it stands for: all on a character's first byte."""
+        codes = np.frombuffer(content, dtype=np.uint8)
+        is_first = (codes & 0xC0) != 0x80
+        if self.unit == 2:
+            return np.where(codes == UNPAIRED[0], 1, np.where(codes >= 0xF0, 4, 2)) * is_first
+        if self.unit == 4:
+            return np.where(codes == UNPAIRED[0], 1, 4) * is_first
+        widths = is_first.astype(np.int64)
+        if not is_single_byte(self.name):
+            text = content.decode("utf-8", "surrogatepass")
+            sizes = {char: len(char.encode(self.name, self.errors)) for char in set(text)}
+            widths[is_first] = [sizes[char] for char in text]
+        return widths
+
+
+@lru_cache(maxsize=32)
+def is_single_byte(name: str) -> bool:
+    """Tell whether every byte of an encoding is a character."""
+    every = bytes(range(256))
+    return len(every.decode(name, "surrogateescape")) == len(every)
+
+
+def _through(body: Iterator[bytes], name: str, engine: Engine) -> Iterator[RecordChunk]:
+    codec = _Codec.of(name)
+    base = 0
+    for chunk in engine(_not_empty(codec.to_utf8(body))):
+        restored = _restored(chunk, codec, base)
+        base += len(restored.content)
+        yield restored
+
+
+def _restored(chunk: RecordChunk, codec: _Codec, base: int) -> RecordChunk:
+    """Return a chunk in terms of the source's bytes; `base` is where the chunk starts in the source."""
+    bare = chunk.content.rstrip(UNPAIRED)
+    places = base + np.concatenate([[0], np.cumsum(codec.widths(chunk.content))])
+    content = codec.to_source(bare)
+    odd = len(chunk.content) - len(bare)
+    if len(content) + odd != places[-1] - base:
+        raise SetAsideError(
+            "wrong_encoding",
+            f"The bytes are {codec.name} written in an unusual way and have no address; ask for UTF-8.",
+        )
+    if odd:
+        content += codec.unpaired
+
+    def moved(values: Int64Array) -> Int64Array:
+        return places[values - chunk.content_start]
+
+    addresses = chunk.addresses
+    set_aside = _moved_frame(chunk.set_aside, moved)
+    raws = [content[a - base : b - base] for a, b in zip(set_aside["byte_start"], set_aside["byte_end"], strict=True)]
+    set_aside["raw"] = pd.Series(raws, index=set_aside.index, dtype="object")
+    is_bad = set_aside["reason"] == "bad_bytes"
+    set_aside["sentence"] = [
+        bad_bytes_sentence(raw, codec.name) if bad else sentence
+        for raw, bad, sentence in zip(set_aside["raw"], is_bad, set_aside["sentence"], strict=True)
+    ]
+    return replace(
+        chunk,
+        addresses=Addresses(
+            addresses.record_no, addresses.line_no, moved(addresses.byte_start), moved(addresses.byte_end)
+        ),
+        set_aside=set_aside,
+        non_data=_moved_frame(chunk.non_data, moved),
+        content=content,
+        content_start=base,
+    )
+
+
+def _moved_frame(frame: pd.DataFrame, moved: Callable[[Int64Array], Int64Array]) -> pd.DataFrame:
+    places = {name: moved(frame[name].to_numpy(dtype=np.int64)) for name in ("byte_start", "byte_end")}
+    return frame.assign(**places)
+
+
+def _shifted(chunks: Iterator[RecordChunk], bom: bytes) -> Iterator[RecordChunk]:
+    """Put the byte order mark back: everything lies behind it, and it belongs to the first record."""
+    size = len(bom)
+    for chunk in chunks:
+        if not size:
+            yield chunk
+            continue
+        is_first = chunk.content_start == 0
+
+        def moved(values: Int64Array, *, keeps_zero: bool = is_first) -> Int64Array:
+            return np.where((values == 0) & keeps_zero, 0, values + size)
+
+        set_aside = _moved_frame(chunk.set_aside, moved)
+        if is_first and len(set_aside):
+            set_aside["raw"] = [
+                bom + raw if start == 0 else raw
+                for start, raw in zip(set_aside["byte_start"], set_aside["raw"], strict=True)
+            ]
+        old = chunk.addresses
+        yield replace(
+            chunk,
+            addresses=Addresses(old.record_no, old.line_no, moved(old.byte_start), moved(old.byte_end)),
+            set_aside=set_aside,
+            non_data=_moved_frame(chunk.non_data, moved),
+            content=bom + chunk.content if is_first else chunk.content,
+            content_start=0 if is_first else chunk.content_start + size,
+        )
