@@ -72,13 +72,7 @@ class Value(Strict):
         Field(description="Text repairs. Every value is trimmed and put into Unicode NFKC in any case."),
     ] = []
     pad: Annotated[int | None, Field(description="Fill with leading zeros up to this length.")] = None
-    map: Annotated[
-        dict[str, str | None] | None,
-        Field(description="Value map. A value that is not in it is set aside, unless `map_else` says otherwise."),
-    ] = None
-    map_else: Annotated[
-        str | None, Field(description="For values outside the map: `$keep` keeps them, another text replaces them.")
-    ] = None
+    null_if: Annotated[list[str], Field(description="Texts that mean empty here.")] = []
     lookup: Annotated[
         str | list[str] | None,
         Field(description="`set.attribute` of another feed's `reference`; several: one after the other."),
@@ -86,6 +80,13 @@ class Value(Strict):
     lookup_else: Annotated[
         str | None,
         Field(description="For codes that are not found: `$keep`, or a text. Without it the record is set aside."),
+    ] = None
+    map: Annotated[
+        dict[str, str | None] | None,
+        Field(description="Value map. A value that is not in it is set aside, unless `map_else` says otherwise."),
+    ] = None
+    map_else: Annotated[
+        str | None, Field(description="For values outside the map: `$keep` keeps them, another text replaces them.")
     ] = None
     default: Annotated[str | None, Field(description="For an empty value.")] = None
     formats: Annotated[

@@ -1,0 +1,299 @@
+"""Renders the facts' tables and load functions from contracts/facts.py, so that a column has one home.
+
+The text uses the same `{{ silver }}` marks as the SQL files beside it; `schema_files` gives all of it in order.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from etl_pipeline.contracts.facts import FACT_KINDS, SQL_TYPES, Column, FactKind
+
+KEYED = {"product_code": ("product_id", "integer"), "location_code": ("location_id", "integer")}
+"""Codes that facts hold as the durable number of silver.product_key and silver.location_key."""
+
+TYPE2 = ("product", "location")
+"""Master data with history; the other masters are views of what is current."""
+
+FUNCTION_HEAD = "language plpgsql\nset search_path = pg_catalog, pg_temp\nas $$\nbegin\n"
+ORDER_OF_REVISIONS = (
+    "r.revision_no desc nulls last, r.updated_at desc nulls last, r.last_file_at desc nulls last, r.content_hash desc"
+)
+
+
+def _silver_column(kind: FactKind, column: Column) -> tuple[str, str]:
+    if column.name in KEYED and not kind.is_master:
+        return KEYED[column.name]
+    return column.name, SQL_TYPES[column.type]
+
+
+def silver_columns(kind: FactKind) -> list[tuple[str, str]]:
+    """Return name and SQL type of the columns that a fact has in silver, its address apart."""
+    return [_silver_column(kind, column) for column in kind.columns]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _indexes(kind: FactKind) -> Iterator[str]:
+    names = {name for name, _ in silver_columns(kind)}
+    yield f"create index if not exists {kind.table}_record on {{{{ silver }}}}.{kind.table} (record_id);"
+    if kind.name in ("movement", "count"):
+        yield (
+            f"create index if not exists {kind.table}_stock_key on {{{{ silver }}}}.{kind.table} "
+            "(product_id, location_id, event_time);"
+        )
+    elif kind.is_master:
+        code = kind.columns[0].name
+        yield f"create index if not exists {kind.table}_code on {{{{ silver }}}}.{kind.table} ({code});"
+    elif "product_id" in names and kind.name != "sale":
+        yield f"create index if not exists {kind.table}_product on {{{{ silver }}}}.{kind.table} (product_id);"
+
+
+def fact_tables() -> str:
+    """Return the SQL of every silver fact table, with comments; safe to run again."""
+    lines: list[str] = []
+    for kind in FACT_KINDS.values():
+        table = f"{{{{ silver }}}}.{kind.table}"
+        columns = ["record_id bigint not null", "fact_no smallint not null"]
+        columns += ["known_from bigint not null", "known_to bigint"]
+        columns += [f"{name} {sql_type}" for name, sql_type in silver_columns(kind)]
+        lines.append(f"create table if not exists {table} (\n    " + ",\n    ".join(columns) + "\n);")
+        lines.append(f"comment on table {table} is {_quoted(kind.meaning)};")
+        for column in kind.columns:
+            name = _silver_column(kind, column)[0]
+            lines.append(f"comment on column {table}.{name} is {_quoted(column.meaning)};")
+        lines.extend(_indexes(kind))
+    return "\n".join(lines)
+
+
+def _apply_one(table: str, stage: str, pairs: list[tuple[str, str]], joins: str, guard: str) -> str:
+    """Return the statements that close, open again and insert the facts of one kind."""
+    into = ", ".join(name for name, _ in pairs)
+    old = ", ".join(f"o.{name}" for name, _ in pairs)
+    new = ", ".join(source for _, source in pairs)
+    return f"""
+    update {{{{ silver }}}}.{table} as f
+    set known_to = at_known
+    from pg_temp.changed_record as c
+    where f.record_id = c.record_id and f.known_to is null and not c.is_new and (not c.stands or c.replaces);
+
+    insert into {{{{ silver }}}}.{table} (record_id, fact_no, known_from, known_to, {into})
+    select o.record_id, o.fact_no, at_known, null, {old}
+    from pg_temp.changed_record as c
+    inner join {{{{ silver }}}}.{table} as o on c.record_id = o.record_id
+    where
+        c.stands
+        and not coalesce(c.takes_staged, false)
+        and o.known_from = (select max(l.known_from) from {{{{ silver }}}}.{table} as l where l.record_id = o.record_id)
+        and not exists (
+            select 1 from {{{{ silver }}}}.{table} as l where l.record_id = o.record_id and l.known_to is null
+        );
+{guard}
+    insert into {{{{ silver }}}}.{table} (record_id, fact_no, known_from, known_to, {into})
+    select c.record_id, s.fact_no, at_known, case when c.stands then null else at_known end, {new}
+    from pg_temp.{stage} as s
+    inner join pg_temp.changed_record as c on s.file_id = c.file_id and s.record_no = c.record_no
+{joins}    where c.takes_staged
+    order by c.record_id;
+"""
+
+
+def _apply_kind(kind: FactKind) -> str:
+    pairs: list[tuple[str, str]] = []
+    joins, lost = "", []
+    for column in kind.columns:
+        name, _ = _silver_column(kind, column)
+        if name == column.name:
+            # 12.000000000 and 12 are one quantity; the ledger keeps the shorter.
+            pairs.append((name, f"trim_scale(s.{name})" if SQL_TYPES[column.type] == "numeric" else f"s.{name}"))
+            continue
+        alias = name[0]
+        key = name.removesuffix("_id")
+        joins += f"    left join {{{{ silver }}}}.{key}_key as {alias} on s.{column.name} = {alias}.{column.name}\n"
+        pairs.append((name, f"{alias}.{name}"))
+        lost.append(f"(s.{column.name} is not null and {alias}.{name} is null)")
+    guard = ""
+    if lost:
+        guard = f"""
+    if exists (
+        select 1 from pg_temp.stage_{kind.name} as s
+{joins}        where {" or ".join(lost)}
+    ) then
+        raise exception 'a staged {kind.name} names a code without a key; the transform let it pass';
+    end if;
+"""
+    return _apply_one(kind.table, f"stage_{kind.name}", pairs, joins, guard)
+
+
+def apply_functions() -> str:
+    """Return the functions that number codes and apply the staged facts of every kind."""
+    keys = ""
+    for key in ("product", "location"):
+        keys += f"""
+    insert into {{{{ silver }}}}.{key}_key ({key}_code)
+    select distinct n.code
+    from (
+        select {key}_code as code from pg_temp.stage_{key}
+        union
+        select code from pg_temp.stage_created where set_name = '{key}'
+    ) as n
+    where not exists (select 1 from {{{{ silver }}}}.{key}_key as k where k.{key}_code = n.code)
+    order by n.code;
+"""
+    bodies = "".join(_apply_kind(kind) for kind in FACT_KINDS.values())
+    reference = [(n, f"s.{n}") for n in ("set_name", "key", "attributes")]
+    bodies += _apply_one("fact_reference", "stage_reference", reference, "", "")
+    return f"""
+create or replace function {{{{ silver }}}}.apply_facts(at_known bigint)
+returns void
+{FUNCTION_HEAD}{keys}{bodies}end
+$$;
+comment on function {{{{ silver }}}}.apply_facts(bigint) is 'Close, open again and insert the facts of a staged batch.';
+"""
+
+
+def _dimension(kind: FactKind) -> str:
+    """Return table and refresh function of a type 2 dimension."""
+    code = kind.columns[0].name
+    own = [c for c in kind.columns if c.name not in (code, "effective_from")]
+    names = ", ".join(c.name for c in own)
+    table = f"{{{{ silver }}}}.dim_{kind.name}"
+    columns = ",\n    ".join(f"{c.name} {SQL_TYPES[c.type]}" for c in own)
+    comments = "\n".join(f"comment on column {table}.{c.name} is {_quoted(c.meaning)};" for c in kind.columns[:-1])
+    return f"""
+create table if not exists {table} (
+    {kind.name}_id integer not null,
+    {code} text not null,
+    valid_from timestamptz not null,
+    valid_to timestamptz not null,
+    is_created boolean not null,
+    {columns},
+    primary key ({code}, valid_from)
+);
+create index if not exists dim_{kind.name}_id on {table} ({kind.name}_id, valid_from);
+comment on table {table} is {_quoted(kind.meaning + " Type 2: one row per version, valid_from <= t < valid_to.")};
+{comments}
+
+create or replace function {{{{ silver }}}}.refresh_dim_{kind.name}()
+returns void
+{FUNCTION_HEAD}
+    create temporary table fresh_code on commit drop as
+    select f.{code} as code
+    from pg_temp.changed_record as c
+    inner join {{{{ silver }}}}.fact_{kind.name} as f on c.record_id = f.record_id
+    union
+    select k.{code}
+    from {{{{ silver }}}}.{kind.name}_key as k
+    where not exists (select 1 from {table} as d where d.{code} = k.{code});
+
+    delete from {table} as d using pg_temp.fresh_code as n where d.{code} = n.code;
+
+    insert into {table}
+    with
+
+    told as (
+        select
+            f.*,
+            coalesce(f.effective_from, r.updated_at, b.logical_time, '-infinity') as told_from,
+            r.is_current, r.revision_no, r.updated_at, r.last_file_at, r.content_hash,
+            max(f.known_from) over (partition by f.record_id) as last_known_from
+        from pg_temp.fresh_code as n
+        inner join {{{{ silver }}}}.fact_{kind.name} as f on n.code = f.{code}
+        inner join {{{{ silver }}}}.record as r on f.record_id = r.record_id
+        inner join {{{{ bronze }}}}.file as b on r.file_id = b.file_id
+        where not r.is_void and (f.known_to is null or f.effective_from is null)
+    ),
+
+    version as (
+        select
+            r.*,
+            row_number() over (
+                partition by r.{code}, r.told_from
+                order by r.is_current desc, {ORDER_OF_REVISIONS}, r.fact_no
+            ) as place
+        from told as r
+        where r.known_from = r.last_known_from
+    ),
+
+    changed as (
+        select
+            v.*,
+            row({names}) is distinct from lag(row({names})) over in_time as is_change,
+            lag(v.{code}) over in_time is null as is_first
+        from version as v
+        where v.place = 1
+        window in_time as (partition by v.{code} order by v.told_from)
+    ),
+
+    dim as (
+        select
+            c.{code},
+            case when c.is_first then '-infinity' else c.told_from end as valid_from,
+            lead(c.told_from, 1, 'infinity') over (partition by c.{code} order by c.told_from) as valid_to,
+            {names}
+        from changed as c
+        where c.is_change or c.is_first
+    )
+
+    select
+        k.{kind.name}_id, k.{code}, coalesce(d.valid_from, '-infinity'), coalesce(d.valid_to, 'infinity'),
+        d.{code} is null, {", ".join(_defaulted(c) for c in own)}
+    from pg_temp.fresh_code as n
+    inner join {{{{ silver }}}}.{kind.name}_key as k on n.code = k.{code}
+    left join dim as d on n.code = d.{code};
+
+    drop table pg_temp.fresh_code;
+end
+$$;
+comment on function {{{{ silver }}}}.refresh_dim_{kind.name}() is 'Rebuild the versions of the touched codes.';
+"""
+
+
+def _defaulted(column: Column) -> str:
+    if column.default is None:
+        return f"d.{column.name}"
+    return f"coalesce(d.{column.name}, cast({_quoted(column.default)} as {SQL_TYPES[column.type]}))"
+
+
+def _current_master(kind: FactKind) -> str:
+    """Return the view of what is current of a master without history."""
+    key = "alias_code" if kind.name == "alias" else kind.columns[0].name
+    partition = f"f.{key}" if kind.name != "unit_conversion" else "coalesce(f.product_code, ''), f.unit_code"
+    names = ", ".join(f"c.{column.name}" for column in kind.columns)
+    view = f"{{{{ silver }}}}.{kind.name}"
+    comments = "\n".join(f"comment on column {view}.{c.name} is {_quoted(c.meaning)};" for c in kind.columns)
+    return f"""
+create or replace view {view} as
+select {names}
+from (
+    select
+        f.*,
+        row_number() over (
+            partition by {partition}
+            order by f.effective_from desc nulls last, {ORDER_OF_REVISIONS}, f.fact_no
+        ) as place
+    from {{{{ silver }}}}.fact_{kind.name} as f
+    inner join {{{{ silver }}}}.record as r on f.record_id = r.record_id
+    where f.known_to is null
+) as c
+where c.place = 1;
+comment on view {view} is {_quoted(kind.meaning + " One current row per code.")};
+{comments}
+"""
+
+
+def dimensions() -> str:
+    """Return the SQL of every dimension built from master data."""
+    kinds = [kind for kind in FACT_KINDS.values() if kind.is_master]
+    return "".join(_dimension(k) if k.name in TYPE2 else _current_master(k) for k in kinds)
+
+
+def schema_files() -> list[tuple[str, str]]:
+    """Return (name, SQL) of everything to deploy, in order: files, and what is rendered between them."""
+    folder = Path(__file__).parent / "schema"
+    parts = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.sql")}
+    parts["035_facts (rendered)"] = fact_tables()
+    parts["050_dimensions (rendered)"] = dimensions()
+    parts["065_apply_facts (rendered)"] = apply_functions()
+    return sorted(parts.items())

@@ -1,0 +1,44 @@
+-- ops: how the warehouse runs: batches, feeds, laws. Written by the load, read by people and commands.
+create schema if not exists {{ ops }};
+create schema if not exists {{ bronze }};
+create schema if not exists {{ silver }};
+create schema if not exists {{ gold }};
+
+create table if not exists {{ ops }}.setting (
+    name text primary key,
+    value text not null
+);
+comment on table {{ ops }}.setting is 'Facts about this warehouse: its retailer, the version of its schema.';
+
+create table if not exists {{ ops }}.batch (
+    known bigint generated always as identity primary key,
+    run_id text not null,
+    started_at timestamptz not null default clock_timestamp(),
+    files integer not null default 0,
+    records bigint not null default 0,
+    facts bigint not null default 0,
+    touched_keys bigint not null default 0
+);
+comment on table {{ ops }}.batch is 'One row per load transaction. Grain: known, the load sequence number.';
+
+create table if not exists {{ ops }}.feed (
+    feed_id integer generated always as identity primary key,
+    feed text not null unique,
+    source_system text not null,
+    describes text not null,
+    contract_hash text not null,
+    has_key boolean not null,
+    every_hours numeric,
+    grace_hours numeric
+);
+comment on table {{ ops }}.feed is 'Every feed ever loaded, with the contract it was last loaded by.';
+
+create table if not exists {{ ops }}.law (
+    known bigint not null,
+    law text not null,
+    is_kept boolean not null,
+    violations bigint not null,
+    sentence text not null,
+    primary key (known, law)
+);
+comment on table {{ ops }}.law is 'Outcome of the laws checked after each load. Grain: load and law.';

@@ -1,0 +1,249 @@
+-- The load transaction, step by step. The load copies a batch into pg_temp.stage_* and calls these in order.
+-- Arrival order decides nothing: homes are the earliest by logical time and content, currency goes by revision.
+
+-- place_records(k): give every staged record its identity and decide which revision of each key is current.
+-- Writes: silver.record; pg_temp.arrived (one row per staged revision), pg_temp.changed_record.
+create or replace function {{ silver }}.place_records(at_known bigint)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (select 1 from pg_temp.stage_record where is_keyless) then
+        update pg_temp.stage_record as s
+        set line = n.line
+        from (
+            select
+                file_id, record_no,
+                line || cast(content_hash as text) || '#' || row_number() over (
+                    partition by file_id, epoch, document, line, content_hash order by record_no
+                ) as line
+            from pg_temp.stage_record
+            where is_keyless
+        ) as n
+        where s.file_id = n.file_id and s.record_no = n.record_no;
+    end if;
+
+    create temporary table arrived on commit drop as
+    with
+
+    ranked as (
+        select
+            f.feed_id, s.*, f.logical_time, f.sha256,
+            max(f.logical_time) over same_revision as last_file_at,
+            row_number() over (
+                partition by f.feed_id, s.epoch, s.document, s.line, s.content_hash
+                order by f.logical_time nulls first, f.sha256, s.record_no
+            ) as place,
+            bool_or(s.is_again) over same_revision as is_judged_again
+        from pg_temp.stage_record as s
+        inner join {{ bronze }}.file as f on s.file_id = f.file_id
+        window same_revision as (partition by f.feed_id, s.epoch, s.document, s.line, s.content_hash)
+    )
+
+    select
+        r.feed_id, r.epoch, r.document, r.line, r.content_hash, r.revision_no, r.updated_at, r.last_file_at,
+        r.is_void, r.file_id, r.record_no, r.line_no, r.byte_start, r.byte_end, r.logical_time, r.sha256,
+        r.is_judged_again, o.record_id as old_record_id, o.file_id as old_file_id, o.record_no as old_record_no,
+        o.last_file_at as old_last_file_at,
+        cast(null as bigint) as record_id
+    from ranked as r
+    left join {{ silver }}.record as o
+        on
+            r.feed_id = o.feed_id
+            and r.epoch = o.epoch
+            and r.document = o.document
+            and r.line = o.line
+            and r.content_hash = o.content_hash
+    where r.place = 1
+    order by r.file_id, r.record_no;
+
+    update pg_temp.arrived
+    set record_id = coalesce(
+        old_record_id,
+        nextval(pg_get_serial_sequence('{{ silver }}.record', 'record_id')::regclass)
+    );
+    analyze pg_temp.arrived;
+
+    insert into {{ silver }}.record (
+        record_id, feed_id, epoch, document, line, content_hash, revision_no, updated_at, last_file_at, is_void,
+        is_current, file_id, record_no, line_no, byte_start, byte_end, known_from
+    )
+    overriding system value
+    select
+        record_id, feed_id, epoch, document, line, content_hash, revision_no, updated_at, last_file_at, is_void,
+        true, file_id, record_no, line_no, byte_start, byte_end, at_known
+    from pg_temp.arrived
+    where old_record_id is null;
+
+    -- A known revision seen again: it may have an earlier home, or have been repeated by a later file.
+    update {{ silver }}.record as r
+    set
+        file_id = a.file_id, record_no = a.record_no, line_no = a.line_no,
+        byte_start = a.byte_start, byte_end = a.byte_end
+    from pg_temp.arrived as a
+    inner join {{ bronze }}.file as o on a.old_file_id = o.file_id
+    where
+        r.record_id = a.old_record_id
+        and row(coalesce(a.logical_time, '-infinity'), a.sha256, a.record_no)
+        < row(coalesce(o.logical_time, '-infinity'), o.sha256, a.old_record_no);
+
+    update {{ silver }}.record as r
+    set last_file_at = a.last_file_at
+    from pg_temp.arrived as a
+    where
+        r.record_id = a.old_record_id
+        and coalesce(a.last_file_at, '-infinity') > coalesce(a.old_last_file_at, '-infinity');
+
+    create temporary table contested on commit drop as
+    select distinct r.feed_id, r.epoch, r.document, r.line
+    from pg_temp.arrived as a
+    inner join {{ silver }}.record as r
+        on a.feed_id = r.feed_id and a.epoch = r.epoch and a.document = r.document and a.line = r.line
+    where r.record_id <> a.record_id;
+    analyze pg_temp.contested;
+
+    create temporary table currency on commit drop as
+    select
+        ranked.record_id,
+        ranked.was_current,
+        ranked.place = 1 as is_current,
+        ranked.place = 1 and coalesce(ranked.is_tied, false) as is_conflict
+    from (
+        select
+            r.record_id,
+            r.is_current as was_current,
+            row_number() over by_revision as place,
+            lead(row(r.revision_no, r.updated_at, r.last_file_at)) over by_revision
+            is not distinct from row(r.revision_no, r.updated_at, r.last_file_at) as is_tied
+        from pg_temp.contested as c
+        inner join {{ silver }}.record as r
+            on c.feed_id = r.feed_id and c.epoch = r.epoch and c.document = r.document and c.line = r.line
+        window by_revision as (
+            partition by r.feed_id, r.epoch, r.document, r.line
+            order by
+                r.revision_no desc nulls last, r.updated_at desc nulls last,
+                r.last_file_at desc nulls last, r.content_hash desc
+        )
+    ) as ranked;
+
+    update {{ silver }}.record as r
+    set is_current = c.is_current, is_conflict = c.is_conflict
+    from pg_temp.currency as c
+    where
+        r.record_id = c.record_id
+        and (r.is_current, r.is_conflict) is distinct from (c.is_current, c.is_conflict);
+
+    -- What happens to the facts of a record: open (new or judged again), close, or open again as they were.
+    create temporary table changed_record on commit drop as
+    select
+        coalesce(a.record_id, c.record_id) as record_id,
+        a.file_id,
+        a.record_no,
+        a.record_id is not null and (a.old_record_id is null or a.is_judged_again) as takes_staged,
+        a.old_record_id is not null and a.is_judged_again as replaces,
+        coalesce(c.is_current, r.is_current) and not r.is_void as stands,
+        a.old_record_id is null and a.record_id is not null as is_new
+    from (select * from pg_temp.arrived where old_record_id is null or is_judged_again) as a
+    full join (select * from pg_temp.currency where was_current <> is_current or record_id in (
+        select record_id from pg_temp.arrived where old_record_id is null
+    )) as c on a.record_id = c.record_id
+    inner join {{ silver }}.record as r on r.record_id = coalesce(a.record_id, c.record_id);
+    create index on pg_temp.changed_record (record_id);
+    analyze pg_temp.changed_record;
+end
+$$;
+comment on function {{ silver }}.place_records(bigint) is
+'Identity of a staged batch: duplicates, revisions, current revision, first home.';
+
+-- touch_keys(): which stock keys the changed records concern, before or after.
+create or replace function {{ silver }}.touch_keys()
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    touched bigint;
+begin
+    create temporary table touched_key on commit drop as
+    select m.product_id, m.location_id
+    from pg_temp.changed_record as c
+    inner join {{ silver }}.fact_movement as m on c.record_id = m.record_id
+    union
+    select o.product_id, o.location_id
+    from pg_temp.changed_record as c
+    inner join {{ silver }}.fact_count as o on c.record_id = o.record_id
+    union
+    -- A whole-location count speaks about every product that was ever there.
+    select p.product_id, p.location_id
+    from {{ silver }}.position as p
+    where p.location_id in (
+        select o.location_id
+        from pg_temp.changed_record as c
+        inner join {{ silver }}.fact_count as o on c.record_id = o.record_id
+        where o.scope = 'location' and o.absence = 'zero'
+    );
+    get diagnostics touched = row_count;
+    create index on pg_temp.touched_key (product_id, location_id);
+    analyze pg_temp.touched_key;
+    return touched;
+end
+$$;
+comment on function {{ silver }}.touch_keys() is 'Fill pg_temp.touched_key from the changed records.';
+
+-- set_aside(k): keep what could not be judged; close what was judged again.
+create or replace function {{ silver }}.set_aside(at_known bigint)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update {{ silver }}.quarantine as q
+    set known_to = at_known
+    from (
+        select file_id, record_no from pg_temp.stage_again
+    ) as a
+    where
+        q.file_id = a.file_id
+        and q.record_no = a.record_no
+        and q.known_to is null
+        and not exists (
+            select 1
+            from pg_temp.stage_quarantine as s
+            where
+                s.file_id = q.file_id
+                and s.record_no = q.record_no
+                and s.reason = q.reason
+                and s.sentence = q.sentence
+        );
+
+    -- Judged by a newer contract with the same verdict: remember that contract, so that it is not tried again.
+    update {{ silver }}.quarantine as q
+    set contract_hash = d.contract_hash
+    from pg_temp.stage_again as a
+    inner join {{ bronze }}.file as f on a.file_id = f.file_id
+    inner join {{ ops }}.feed as d on f.feed_id = d.feed_id
+    where
+        q.file_id = a.file_id and q.record_no = a.record_no and q.known_to is null
+        and q.contract_hash <> d.contract_hash;
+
+    insert into {{ silver }}.quarantine
+    select
+        s.file_id, s.record_no, s.line_no, s.byte_start, s.byte_end, s.raw, s.reason, s.sentence,
+        s.wants_set, s.wants_key, d.contract_hash, at_known, null
+    from pg_temp.stage_quarantine as s
+    inner join {{ bronze }}.file as f on s.file_id = f.file_id
+    inner join {{ ops }}.feed as d on f.feed_id = d.feed_id
+    where not exists (
+        select 1
+        from {{ silver }}.quarantine as q
+        where q.file_id = s.file_id and q.record_no = s.record_no and q.known_to is null
+    );
+
+    insert into {{ silver }}.file_reference (file_id, set_name, key)
+    select distinct s.file_id, s.set_name, s.key
+    from pg_temp.stage_file_reference as s
+    on conflict do nothing;
+end
+$$;
+comment on function {{ silver }}.set_aside(bigint) is 'Move the staged quarantine in; close rows that were judged again.';

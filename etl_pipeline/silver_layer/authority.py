@@ -1,0 +1,49 @@
+"""Which feed's facts are counted: each physical movement once."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl_pipeline.contracts.model import AuthorityRule, Contract
+from etl_pipeline.silver_layer.numbers import mask
+
+DEFAULT_RULES = (
+    AuthorityRule(facts=["sale", "return"], at=["store"], from_="pos"),
+    AuthorityRule(
+        facts=["shipment", "receipt", "transfer_out", "transfer_in", "adjustment"], at=["warehouse"], from_="wms"
+    ),
+    AuthorityRule(facts=["receipt", "transfer_in"], at=["store"], from_="store"),
+    AuthorityRule(facts=["demand"], from_="shop"),
+)
+"""semantics.md section 4. A rule for a kind of system that a retailer does not have does not apply."""
+
+
+def effective_rules(rules: list[AuthorityRule] | None, systems: set[str]) -> list[AuthorityRule]:
+    """Return the rules that apply: the retailer's own, or the defaults for the systems that it has."""
+    if rules is not None:
+        return rules
+    return [rule for rule in DEFAULT_RULES if rule.from_ in systems]
+
+
+def roles(contract: Contract, rules: list[AuthorityRule], subject: pa.Array, location_kind: pa.Array) -> pa.Array:
+    """Return `authority` or `shadow` for each fact.
+
+    Args:
+        contract: the feed that tells the facts; its `reading.role` decides where it is set.
+        rules: the rules that apply.
+        subject: movement class, or the fact kind, of each fact.
+        location_kind: kind of place of each fact; null where unknown.
+    """
+    if contract.reading.role:
+        return pa.repeat(pa.scalar(contract.reading.role), len(subject))
+    told_by = {contract.feed, contract.source_system}
+    is_shadow = np.zeros(len(subject), dtype=bool)
+    decided = np.zeros(len(subject), dtype=bool)
+    for rule in rules:
+        speaks = mask(pc.is_in(subject, value_set=pa.array(rule.facts, pa.string()))) & ~decided
+        if rule.at:
+            speaks &= mask(pc.is_in(location_kind, value_set=pa.array(rule.at, pa.string())))
+        decided |= speaks
+        if rule.from_ not in told_by:
+            is_shadow |= speaks
+    return pc.if_else(pa.array(is_shadow), "shadow", "authority")

@@ -1,0 +1,199 @@
+"""The facts of one rule of a contract: columns made, judged, converted and completed."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl_pipeline.contracts.facts import FACT_KINDS, Column, FactKind
+from etl_pipeline.contracts.model import AuthorityRule, Value, Yield
+from etl_pipeline.silver_layer.authority import roles
+from etl_pipeline.silver_layer.codes import Known, check_codes, convert, resolve_products, unit_factors
+from etl_pipeline.silver_layer.numbers import DECIMAL, mask, parse_numbers
+from etl_pipeline.silver_layer.times import INSTANT, Instants, business_dates, parse_instants
+from etl_pipeline.silver_layer.values import (
+    Bench,
+    as_value,
+    check_column,
+    code_of,
+    flag_of,
+    number_of,
+    text_of,
+)
+
+ARROW_TYPES = {
+    "code": pa.string(), "text": pa.string(), "quantity": DECIMAL, "money": DECIMAL, "number": DECIMAL,
+    "instant": INSTANT, "date": pa.date32(), "flag": pa.bool_(), "integer": pa.int64(),
+}  # fmt: skip
+FIRST = ("location_code", "product_code")
+NUMERIC = ("quantity", "money", "number", "integer")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What holds for every fact of a file.
+
+    Attributes:
+        rules: authority rules that apply.
+        currency: currency of money columns where the record names none.
+        logical_time: the file's own time, where known before reading.
+    """
+
+    rules: list[AuthorityRule]
+    currency: str
+    logical_time: datetime | None
+
+
+def _zones(bench: Bench, value: Value, made: dict[str, pa.Array]) -> pa.Array | str:
+    zone = value.zone or bench.contract.reading.zone or bench.retailer_zone
+    if zone != "location":
+        return zone
+    if "location_code" not in made:
+        return bench.retailer_zone
+    found, _ = bench.lookups.find("location", "zone", made["location_code"])
+    return pc.fill_null(found, bench.retailer_zone)
+
+
+def _instant(bench: Bench, value: Value, label: str, made: dict[str, pa.Array]) -> Instants:
+    formats = value.formats or bench.contract.reading.formats
+    if value.from_ == "$file.logical_time" or "const" in value.model_fields_set:
+        formats = ["iso", *formats]
+    text = text_of(bench, value, label)
+    read = parse_instants(text, formats, _zones(bench, value, made))
+    bench.judge.object_to(
+        read.unreadable,
+        "not_a_time",
+        lambda bad: [
+            f"{label}: '{text[int(i)].as_py()}' is in none of the formats {', '.join(formats)}; add its format." for i in bad
+        ],
+    )
+    bench.judge.object_to(
+        read.in_gap,
+        "local_time_gap",
+        lambda bad: [
+            f"{label}: {text[int(i)].as_py()} does not exist there, clocks were set forward over it; ask the sender "
+            "which zone it means."
+            for i in bad
+        ],
+    )
+    return read
+
+
+def _check_future(bench: Bench, setting: Setting, times: pa.Array) -> None:
+    if setting.logical_time is None:
+        return
+    limit = setting.logical_time + timedelta(hours=bench.contract.reading.future_tolerance_hours)
+    bench.judge.object_to(
+        mask(pc.greater(times, pa.scalar(limit, INSTANT))),
+        "future_time",
+        lambda bad: [
+            f"event_time {times[int(i)].as_py():%Y-%m-%d %H:%M} UTC lies after the file's own time "
+            f"{setting.logical_time:%Y-%m-%d %H:%M}; ask the sender."
+            for i in bad
+        ],
+    )
+
+
+def _mapped_column(bench: Bench, setting: Setting, rule: Yield, column: Column, made: dict[str, pa.Array]) -> pa.Array:
+    """Make one column that the contract maps or that has a default."""
+    rows = bench.columns.rows
+    mapped = rule.columns.get(column.name)
+    if mapped is None:
+        return _default(bench, column, rows)
+    value, label = as_value(mapped), f"{rule.fact}.{column.name}"
+    if column.type == "instant":
+        read = _instant(bench, value, label, made)
+        if column.name == "event_time":
+            made["is_time_ambiguous"] = pa.array(read.ambiguous)
+            _check_future(bench, setting, read.values)
+        out = read.values
+    elif column.type in NUMERIC:
+        out = number_of(bench, value, label)
+        if column.type == "integer":
+            out = pc.cast(pc.round(out), pa.int64())
+    elif column.type == "flag":
+        out = flag_of(bench, value, label)
+    else:
+        out = code_of(bench, value, label) if column.type == "code" else text_of(bench, value, label)
+    if column.default is not None:
+        out = pc.coalesce(out, _default(bench, column, rows)[0]) if rows else out
+    check_column(bench, column, out, label)
+    return out
+
+
+def _default(bench: Bench, column: Column, rows: int) -> pa.Array:
+    kind = ARROW_TYPES[column.type]
+    if column.default is None:
+        return pa.nulls(rows, kind)
+    if column.type == "flag":
+        return pa.repeat(pa.scalar(column.default == "true"), rows)
+    if column.type in NUMERIC:
+        return pa.repeat(pc.cast(parse_numbers(pa.array([column.default])).values, kind)[0], rows)
+    return pa.repeat(pa.scalar(column.default, kind), rows)
+
+
+def _resolve_codes(bench: Bench, kind: FactKind, known: Known, made: dict[str, pa.Array]) -> None:
+    """Resolve products and places of a fact and check that the masters know them."""
+    if "location_code" in made and kind.name != "location":
+        check_codes(bench, known, "location", made["location_code"], f"{kind.name}.location_code")
+    if "product_code" in made and kind.name != "product":
+        made["product_code"] = resolve_products(bench, made["product_code"])
+        check_codes(bench, known, "product", made["product_code"], f"{kind.name}.product_code")
+
+
+def _convert_quantities(bench: Bench, kind: FactKind, made: dict[str, pa.Array]) -> None:
+    """Turn quantities into base units and check them against the contract's bounds."""
+    if "unit_code" not in kind.by_name or kind.name == "unit_conversion":
+        return
+    if "source_quantity" in kind.by_name:
+        made["source_quantity"] = made["quantity"]
+    factors = unit_factors(bench, made["product_code"], made["unit_code"])
+    for column in kind.columns:
+        if column.type == "quantity" and column.name != "source_quantity":
+            made[column.name] = convert(bench, made[column.name], factors, f"{kind.name}.{column.name}")
+    most = bench.contract.reading.plausible.most
+    if most is not None and "quantity" in made:
+        over = mask(pc.greater(pc.abs(made["quantity"]), pc.cast(pa.scalar(str(most)), DECIMAL)))
+        bench.judge.object_to(
+            over,
+            "implausible_quantity",
+            lambda bad: [
+                f"quantity {made['quantity'][int(i)].as_py():f} is over the contract's bound of {most}; check it, then "
+                "raise `plausible.most` or have it resent."
+                for i in bad
+            ],
+        )
+
+
+def _complete(bench: Bench, setting: Setting, kind: FactKind, made: dict[str, pa.Array]) -> None:
+    """Fill what the warehouse computes: role, business date, currency."""
+    rows = bench.columns.rows
+    if "currency" in kind.by_name:
+        made["currency"] = pc.coalesce(made["currency"], pa.scalar(setting.currency))
+    if "role" in kind.by_name:
+        place = made.get("location_code", pa.nulls(rows, pa.string()))
+        location_kind, _ = bench.lookups.find("location", "location_kind", place)
+        subject = made.get("movement_class", pa.repeat(pa.scalar(kind.name), rows))
+        made["role"] = pc.coalesce(made["role"], roles(bench.contract, setting.rules, subject, location_kind))
+    if "business_date" in kind.by_name:
+        zone, _ = bench.lookups.find("location", "zone", made["location_code"])
+        zone = pc.fill_null(zone, bench.retailer_zone)
+        close, _ = bench.lookups.find("location", "day_close_minutes", made["location_code"])
+        made["business_date"] = business_dates(made["event_time"], zone, pc.cast(close, pa.int64()))
+
+
+def make_facts(bench: Bench, setting: Setting, known: Known, rule: Yield) -> dict[str, pa.Array]:
+    """Return the columns of the facts that one rule yields, one row a record of the bench."""
+    kind = FACT_KINDS[rule.fact]
+    made: dict[str, pa.Array] = {}
+    ordered = sorted((c for c in kind.columns if c.given), key=lambda c: c.name not in FIRST)
+    for column in ordered:
+        made[column.name] = _mapped_column(bench, setting, rule, column, made)
+    _resolve_codes(bench, kind, known, made)
+    _convert_quantities(bench, kind, made)
+    _complete(bench, setting, kind, made)
+    if "is_time_ambiguous" in kind.by_name:
+        made.setdefault("is_time_ambiguous", pa.array(np.zeros(bench.columns.rows, dtype=bool)))
+    return {column.name: made[column.name] for column in kind.columns}

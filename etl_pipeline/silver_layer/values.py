@@ -1,0 +1,239 @@
+"""One column of a fact from the columns of a record: the steps of a contract's value, in order."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl_pipeline.contracts.facts import Column
+from etl_pipeline.contracts.model import Contract, Value
+from etl_pipeline.silver_layer.columns import Columns
+from etl_pipeline.silver_layer.conditions import scalar_text
+from etl_pipeline.silver_layer.judge import Judge
+from etl_pipeline.silver_layer.lookups import Lookups
+from etl_pipeline.silver_layer.numbers import calculate, mask, narrow, parse_numbers
+
+MIXED_SCRIPT = r"[\p{Cyrillic}\p{Greek}\p{Armenian}]"
+
+
+@dataclass
+class Bench:
+    """What is needed to make values of one chunk: its columns, the contract, the masters, the judge."""
+
+    columns: Columns
+    contract: Contract
+    lookups: Lookups
+    judge: Judge
+    retailer_zone: str
+
+
+def as_value(mapped: str | Value) -> Value:
+    """Return a mapping as a value; a plain text names a column."""
+    return Value(from_=mapped) if isinstance(mapped, str) else mapped
+
+
+def _source(bench: Bench, value: Value) -> pa.Array:
+    """Return the text that a value starts from."""
+    columns = bench.columns
+    if value.from_ is not None:
+        names = [value.from_] if isinstance(value.from_, str) else value.from_
+        return pc.coalesce(*(columns.get(name) for name in names))
+    if value.join is not None:
+        parts = [columns.get(name) for name in value.join]
+        return pc.binary_join_element_wise(*parts, value.with_, null_handling="skip")
+    return pa.repeat(pa.scalar(scalar_text(value.const), pa.string()), columns.rows)
+
+
+def _cleaned(text: pa.Array, value: Value) -> pa.Array:
+    steps = {
+        "upper": pc.utf8_upper,
+        "lower": pc.utf8_lower,
+        "strip_leading_zeros": lambda t: pc.replace_substring_regex(t, pattern=r"^0+(.)", replacement=r"\1"),
+        "strip_decimal_zero": lambda t: pc.replace_substring_regex(t, pattern=r"^(\d+)\.0+$", replacement=r"\1"),
+        "digits_only": lambda t: pc.replace_substring_regex(t, pattern=r"\D", replacement=""),
+        "no_blanks": lambda t: pc.replace_substring_regex(t, pattern=r"\s", replacement=""),
+    }
+    for name in value.clean:
+        text = steps[name](text)
+    if value.pad:
+        text = pc.utf8_lpad(text, width=value.pad, padding="0")
+    return text
+
+
+def _extracted(text: pa.Array, pattern: str) -> pa.Array:
+    named = pattern if "(?P<" in pattern else pattern.replace("(", "(?P<kept>", 1)
+    found = pc.extract_regex(text, pattern=named)
+    return pc.struct_field(found, [0])
+
+
+def _mapped(bench: Bench, text: pa.Array, value: Value, label: str) -> pa.Array:
+    assert value.map is not None
+    keys = pa.array(list(value.map), pa.string())
+    place = pc.index_in(text, value_set=keys, skip_nulls=True)
+    out = pa.array(list(value.map.values()), pa.string()).take(place)
+    unknown = mask(pc.and_(pc.is_valid(text), pc.is_null(place)))
+    if value.map_else is not None:
+        other = text if value.map_else == "$keep" else pa.scalar(value.map_else)
+        return pc.if_else(pa.array(unknown), other, out)
+    bench.judge.object_to(
+        unknown,
+        "unknown_value",
+        lambda bad: [f"{label}: '{text[int(i)].as_py()}' is not in the contract's map; add it there." for i in bad],
+    )
+    return out
+
+
+def _looked_up(bench: Bench, text: pa.Array, value: Value, label: str) -> pa.Array:
+    steps = [value.lookup] if isinstance(value.lookup, str) else (value.lookup or [])
+    for step in steps:
+        name, _, attribute = step.rpartition(".")
+        out, found = bench.lookups.find(name, attribute, text)
+        lost = mask(pc.and_(pc.is_valid(text), pc.invert(found)))
+        if value.lookup_else is not None:
+            other = text if value.lookup_else == "$keep" else pa.scalar(value.lookup_else)
+            text = pc.if_else(pa.array(lost), other, out)
+            continue
+        before = text
+        bench.judge.object_to(
+            lost,
+            "unknown_reference",
+            lambda bad, n=name, b=before: [  # type: ignore[misc]
+                f"{label}: '{b[int(i)].as_py()}' is not in '{n}'. Send the feed that fills '{n}'; "
+                "the record is judged again then."
+                for i in bad
+            ],
+            (name, lambda bad, b=before: [b[int(i)].as_py() for i in bad]),  # type: ignore[misc]
+        )
+        text = out
+    return text
+
+
+def text_of(bench: Bench, value: Value, label: str) -> pa.Array:
+    """Return the text of a value, null where empty."""
+    text = _source(bench, value)
+    if value.extract:
+        text = _extracted(text, value.extract)
+    text = _cleaned(text, value)
+    if value.null_if:
+        is_empty = pc.is_in(text, value_set=pa.array(value.null_if, pa.string()))
+        text = pc.if_else(is_empty, pa.scalar(None, pa.string()), text)
+    if value.lookup is not None:
+        text = _looked_up(bench, text, value, label)
+    if value.map is not None:
+        text = _mapped(bench, text, value, label)
+    if value.default is not None:
+        text = pc.coalesce(text, pa.scalar(value.default))
+    empty = pc.equal(text, "")
+    return pc.if_else(pc.fill_null(empty, False), pa.scalar(None, pa.string()), text)
+
+
+def code_of(bench: Bench, value: Value, label: str) -> pa.Array:
+    """Return a value as a code: text that must not mix look-alike letters of several alphabets."""
+    text = text_of(bench, value, label)
+    mixed = mask(
+        pc.and_(pc.match_substring_regex(text, MIXED_SCRIPT), pc.match_substring_regex(text, "[A-Za-z0-9]"))
+    )
+    bench.judge.object_to(
+        mixed,
+        "mixed_script",
+        lambda bad: [f"{label}: '{text[int(i)].as_py()}' mixes letters of several alphabets; type it anew." for i in bad],
+    )
+    return text
+
+
+def number_of(bench: Bench, value: Value, label: str) -> pa.Array:
+    """Return a value as exact decimals (decimal128(38, 9)), null where empty."""
+    reading = bench.contract.reading
+    if value.calc is not None:
+        wide = calculate(value.calc, bench.columns.rows, lambda name: _plain_number(bench, name))
+        values, inexact = narrow(wide)
+        bench.judge.object_to(
+            inexact,
+            "inexact_quantity",
+            lambda bad: [f"{label}: '{value.calc}' cannot be written with 9 decimals." for _ in bad],
+        )
+    else:
+        text = text_of(bench, value, label)
+        values = _judged_numbers(bench, text, label, reading.decimal if value.from_ else ".", reading.thousands)
+    if value.absolute:
+        values = pc.abs(values)
+    if value.negate:
+        values = pc.negate(values)
+    return _signed(bench, value, values, label)
+
+
+def _plain_number(bench: Bench, name: str) -> pa.Array:
+    reading = bench.contract.reading
+    return _judged_numbers(bench, bench.columns.get(name), name, reading.decimal, reading.thousands)
+
+
+def _judged_numbers(
+    bench: Bench, text: pa.Array, label: str, decimal: str, thousands: str
+) -> pa.Array:
+    read = parse_numbers(text, decimal, thousands)
+    bench.judge.object_to(
+        read.digits_lost,
+        "digits_lost",
+        lambda bad: [
+            f"{label}: '{text[int(i)].as_py()}' is in scientific notation, its digits are lost; export it as text."
+            for i in bad
+        ],
+    )
+    bench.judge.object_to(
+        read.unreadable,
+        "not_a_number",
+        lambda bad: [
+            f"{label}: '{text[int(i)].as_py()}' is no number with decimal sign '{decimal}'; mend the record or the "
+            "contract's `decimal` and `thousands`."
+            for i in bad
+        ],
+    )
+    return read.values
+
+
+def _signed(bench: Bench, value: Value, values: pa.Array, label: str) -> pa.Array:
+    if value.sign == "any":
+        return values
+    tests = {"positive": pc.less_equal, "negative": pc.greater_equal, "not_negative": pc.less}
+    wrong = mask(tests[value.sign](values, pa.scalar(0, pa.decimal128(38, 9))))
+    bench.judge.object_to(
+        wrong,
+        "wrong_sign",
+        lambda bad: [f"{label}: {values[int(i)].as_py().normalize():f} should be {value.sign}." for i in bad],
+    )
+    return values
+
+
+def flag_of(bench: Bench, value: Value, label: str) -> pa.Array:
+    """Return a value as true, false or null."""
+    text = pc.utf8_lower(text_of(bench, value, label))
+    yes = pa.array(["true", "t", "yes", "y", "1", "s"], pa.string())
+    no = pa.array(["false", "f", "no", "n", "0"], pa.string())
+    is_yes, is_no = mask(pc.is_in(text, value_set=yes, skip_nulls=True)), mask(pc.is_in(text, value_set=no, skip_nulls=True))
+    unknown = mask(pc.is_valid(text)) & ~is_yes & ~is_no
+    bench.judge.object_to(
+        unknown,
+        "unknown_value",
+        lambda bad: [f"{label}: '{text[int(i)].as_py()}' is neither yes nor no; give a `map`." for i in bad],
+    )
+    return pa.array(np.where(is_yes, True, np.where(is_no, False, None)), pa.bool_())
+
+
+def check_column(bench: Bench, column: Column, values: pa.Array, label: str) -> None:
+    """Object to rows where a required value is empty or a code is outside the column's choices."""
+    if column.required:
+        bench.judge.object_to(
+            mask(pc.is_null(values)),
+            "missing_value",
+            lambda bad: [f"{label} is empty: {column.meaning}" for _ in bad],
+        )
+    if column.choices:
+        known = pc.is_in(values, value_set=pa.array(column.choices, pa.string()))
+        bench.judge.object_to(
+            mask(pc.and_(pc.is_valid(values), pc.invert(known))),
+            "unknown_value",
+            lambda bad: [
+                f"{label}: '{values[int(i)].as_py()}' is none of {', '.join(column.choices)}; give a `map`." for i in bad
+            ],
+        )

@@ -1,0 +1,227 @@
+"""One load transaction: files staged, then identity, facts, positions, quarantine and manifest in one commit."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from etl_pipeline.contracts.facts import FACT_KINDS
+from etl_pipeline.contracts.values import Conformed, Landed, RecordChunk
+from etl_pipeline.core.errors import SetAsideError
+from etl_pipeline.core.names import Schemas
+from load.copying import copy_block, copy_table, rows_table
+from load.staging import stage_statements
+
+log = logging.getLogger(__name__)
+STEPS = (
+    "select {{ silver }}.place_records(%s)",
+    "select {{ silver }}.apply_facts(%s)",
+    "select {{ silver }}.refresh_dim_product()",
+    "select {{ silver }}.refresh_dim_location()",
+    "select {{ silver }}.set_aside(%s)",
+)
+
+
+@dataclass
+class FileTally:
+    """What was read of a file so far."""
+
+    file_id: int
+    records: int = 0
+    content_bytes: int = 0
+    blocks: int = 0
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a batch did."""
+
+    known: int
+    records: int
+    touched_keys: int
+    changed_positions: int
+
+
+class Batch:
+    """A load transaction over one connection. Nothing is visible before `commit`."""
+
+    def __init__(self, connection: Connection, schemas: Schemas, run_id: str) -> None:
+        """Begin the transaction, take the next load number, make the staging tables."""
+        self._connection = connection
+        self._schemas = schemas
+        self.cursor = connection.cursor()
+        self.cursor.execute("set local client_min_messages = warning")
+        for statement in stage_statements():
+            self.cursor.execute(statement)
+        self._run("insert into {{ ops }}.batch (run_id) values (%s) returning known", (run_id,))
+        self.known = self._one()
+        self.files = 0
+        self.records = 0
+
+    def _run(self, statement: str, arguments: tuple[object, ...] = ()) -> None:
+        self.cursor.execute(self._schemas.render(statement), arguments)
+
+    def _one(self) -> int:
+        row = self.cursor.fetchone()
+        return int(row[0]) if row and row[0] is not None else 0
+
+    def _table(self, layer: str, name: str) -> sql.Composable:
+        return sql.Identifier(getattr(self._schemas, layer), name)
+
+    # -- files ------------------------------------------------------------------------------------------
+
+    def register_file(self, feed_id: int, landed: Landed, contract_hash: str) -> FileTally:
+        """Enter a new file into the manifest."""
+        self._run(
+            "insert into {{ bronze }}.file (feed_id, sha256, name, size_bytes, logical_time, status, contract_hash,"
+            " known) values (%s, %s, %s, %s, %s, 'loaded', %s, %s) returning file_id",
+            (feed_id, landed.sha256, landed.name, landed.size_bytes, landed.logical_time, contract_hash, self.known),
+        )
+        tally = FileTally(self._one())
+        self.note_name(tally.file_id, landed.name)
+        self.files += 1
+        self.cursor.execute("savepoint file_start")
+        return tally
+
+    def note_name(self, file_id: int, name: str) -> None:
+        """Remember a name under which the bytes of a file arrived."""
+        self._run(
+            "insert into {{ bronze }}.file_name (file_id, name, known) values (%s, %s, %s) on conflict do nothing",
+            (file_id, name, self.known),
+        )
+
+    def reopen_file(self, file_id: int, contract_hash: str) -> FileTally:
+        """Take up a file that was set aside whole, as if it were new."""
+        self._run(
+            "update {{ bronze }}.file set status = 'loaded', reason = null, sentence = null, contract_hash = %s"
+            " where file_id = %s",
+            (contract_hash, file_id),
+        )
+        self.files += 1
+        self.cursor.execute("savepoint file_start")
+        return FileTally(file_id)
+
+    def set_file_aside(self, tally: FileTally, error: SetAsideError) -> None:
+        """Take back everything of the file that was staged and mark it as set aside whole."""
+        self.cursor.execute("rollback to savepoint file_start")
+        self._run(
+            "update {{ bronze }}.file set status = 'set_aside', reason = %s, sentence = %s where file_id = %s",
+            (error.reason, error.sentence, tally.file_id),
+        )
+
+    def keep_bytes(self, tally: FileTally, chunk: RecordChunk) -> None:
+        """Keep a chunk's bytes with the place of every record in it."""
+        addresses = chunk.all_addresses
+        if not len(addresses):
+            return
+        numbers = {
+            "file_id": tally.file_id,
+            "block_no": tally.blocks,
+            "byte_start": chunk.content_start,
+            "byte_end": chunk.content_start + len(chunk.content),
+            "first_record_no": int(addresses.record_no[0]),
+        }
+        starts = addresses.byte_start - chunk.content_start
+        copy_block(self.cursor, self._table("bronze", "block"), numbers, starts, addresses.line_no, chunk.content)
+        tally.blocks += 1
+        tally.records += len(addresses)
+        tally.content_bytes += len(chunk.content)
+
+    def stage(self, tally: FileTally, chunk: RecordChunk, conformed: Conformed, *, again: bool) -> None:
+        """Copy what a chunk became into the staging tables."""
+        self._copy("stage_record", tally, conformed.records, is_again=again)
+        for kind, table in conformed.facts.items():
+            self._copy(f"stage_{kind}", tally, table)
+        if conformed.references is not None:
+            self._copy("stage_reference", tally, conformed.references)
+        self._stage_set_aside(tally, chunk, conformed.set_aside)
+        self._stage_used(tally, conformed)
+        if again:
+            numbers = [conformed.records["record_no"].to_numpy(), conformed.set_aside["record_no"].to_numpy(dtype=np.int64)]
+            again_table = pa.table({"record_no": pa.array(np.concatenate(numbers))})
+            self._copy("stage_again", tally, again_table)
+        self.records += conformed.records.num_rows
+
+    def _copy(self, target: str, tally: FileTally, table: pa.Table, **constants: bool) -> None:
+        table = table.append_column("file_id", pa.repeat(pa.scalar(tally.file_id), table.num_rows))
+        for name, value in constants.items():
+            table = table.append_column(name, pa.repeat(pa.scalar(value), table.num_rows))
+        copy_table(self.cursor, target, table)
+
+    def _stage_set_aside(self, tally: FileTally, chunk: RecordChunk, judged: pd.DataFrame) -> None:
+        rows = []
+        for frame in (chunk.set_aside, judged):
+            for row in frame.to_dict("records"):
+                start, end = int(row["byte_start"]), int(row["byte_end"])
+                raw = row.get("raw")
+                if not isinstance(raw, bytes):
+                    raw = chunk.content[start - chunk.content_start : end - chunk.content_start]
+                rows.append(
+                    {
+                        "file_id": tally.file_id, "record_no": row["record_no"], "line_no": row["line_no"],
+                        "byte_start": start, "byte_end": end, "raw": "\\x" + raw.hex(), "reason": row["reason"],
+                        "sentence": row["sentence"], "wants_set": row.get("wants_set"), "wants_key": row.get("wants_key"),
+                    }
+                )  # fmt: skip
+        if rows:
+            copy_table(self.cursor, "stage_quarantine", rows_table(rows, list(rows[0])))
+
+    def _stage_used(self, tally: FileTally, conformed: Conformed) -> None:
+        rows = [
+            {"set_name": name, "key": key}
+            for name, keys in sorted(conformed.used.items())
+            if name not in ("product", "location", "alias")
+            for key in sorted(keys)
+        ]
+        if rows:
+            self._copy("stage_file_reference", tally, rows_table(rows, ["set_name", "key"]))
+        made = [{"set_name": name, "code": code} for name, codes in conformed.created.items() for code in sorted(codes)]
+        if made:
+            copy_table(self.cursor, "stage_created", rows_table(made, ["set_name", "code"]))
+
+    def finish_file(self, tally: FileTally, non_data: Mapping[str, int], logical_time: object | None) -> None:
+        """Write what the file held into the manifest."""
+        self._run(
+            "update {{ bronze }}.file set records = %s, non_data = %s, content_bytes = %s,"
+            " logical_time = coalesce(%s, logical_time) where file_id = %s",
+            (tally.records, sum(non_data.values()), tally.content_bytes, logical_time, tally.file_id),
+        )
+        self._write_non_data(tally.file_id, non_data)
+
+    def _write_non_data(self, file_id: int, non_data: Mapping[str, int]) -> None:
+        for kind, count in sorted(non_data.items()):
+            self._run(
+                "insert into {{ bronze }}.file_non_data (file_id, kind, records) values (%s, %s, %s)",
+                (file_id, kind, count),
+            )
+
+    # -- the end ----------------------------------------------------------------------------------------
+
+    def apply(self) -> Applied:
+        """Give the staged records their identity, apply their facts, recompute the touched positions."""
+        for kind in ("record", "quarantine", "again", *FACT_KINDS, "reference"):
+            self.cursor.execute(sql.SQL("analyze {}").format(sql.Identifier(f"stage_{kind}")))
+        for step in STEPS:
+            self._run(step, (self.known,) if "%s" in step else ())
+        self._run("select {{ silver }}.touch_keys()")
+        touched = self._one()
+        self._run("select {{ silver }}.refresh_position(%s)", (self.known,))
+        changed = self._one()
+        self._run(
+            "update {{ ops }}.batch set files = %s, records = %s, touched_keys = %s where known = %s",
+            (self.files, self.records, touched, self.known),
+        )
+        return Applied(self.known, self.records, touched, changed)
+
+    def commit(self) -> None:
+        """Make the batch visible."""
+        self._connection.commit()
+
+    def rollback(self) -> None:
+        """Take the batch back."""
+        self._connection.rollback()

@@ -1,0 +1,87 @@
+"""COPY: the only way that rows reach the warehouse."""
+
+import io
+import struct
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
+COPY_END = struct.pack(">h", -1)
+INT4_OID = 23
+NO_HEADER = pacsv.WriteOptions(include_header=False, quoting_style="needed")
+
+
+def copy_table(cursor: Cursor, target: str, table: pa.Table) -> int:
+    """Copy an Arrow table into a temporary table by column name; return the rows.
+
+    Empty text stays empty and null stays null: the writer quotes every text and leaves null bare.
+    """
+    if not table.num_rows:
+        return 0
+    plain = [pc.cast(c, pa.string()) if pa.types.is_decimal(c.type) else c for c in table.columns]
+    buffer = io.BytesIO()
+    pacsv.write_csv(pa.table(plain, names=table.column_names), buffer, NO_HEADER)
+    buffer.seek(0)
+    statement = sql.SQL("copy {} ({}) from stdin with (format csv)").format(
+        sql.Identifier(target), sql.SQL(", ").join(sql.Identifier(name) for name in table.column_names)
+    )
+    cursor.copy_expert(statement, buffer)
+    return int(table.num_rows)
+
+
+def rows_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> pa.Table:
+    """Return rows as an Arrow table of text; for the few rows that do not come as a frame."""
+    return pa.table(
+        {
+            name: pa.array([None if row[name] is None else str(row[name]) for row in rows], pa.string())
+            for name in columns
+        }
+    )
+
+
+def _int4_array(values: np.ndarray | None) -> bytes:
+    if values is None:
+        return struct.pack(">i", -1)
+    cells = np.empty(len(values), dtype=[("size", ">i4"), ("value", ">i4")])
+    cells["size"], cells["value"] = 4, values
+    head = struct.pack(">iiiii", 1, 0, INT4_OID, len(values), 1)
+    return struct.pack(">i", len(head) + cells.nbytes) + head + cells.tobytes()
+
+
+def _field(data: bytes) -> bytes:
+    return struct.pack(">i", len(data)) + data
+
+
+def copy_block(
+    cursor: Cursor, target: sql.Composable, numbers: Mapping[str, int], starts: np.ndarray, lines: np.ndarray,
+    content: bytes,
+) -> None:  # fmt: skip
+    """Copy one block of bronze bytes in binary form, so that bytes travel as bytes.
+
+    Args:
+        cursor: of the batch's transaction.
+        target: the quoted block table.
+        numbers: file_id, block_no, byte_start, byte_end, first_record_no.
+        starts: where each record starts, relative to the block.
+        lines: physical line of each record.
+        content: the bytes.
+    """
+    first = int(lines[0]) if len(lines) else 0
+    is_plain = bool(len(lines)) and bool((lines == first + np.arange(len(lines))).all())
+    row = struct.pack(">h", 9)
+    row += _field(struct.pack(">q", numbers["file_id"])) + _field(struct.pack(">i", numbers["block_no"]))
+    for name in ("byte_start", "byte_end", "first_record_no"):
+        row += _field(struct.pack(">q", numbers[name]))
+    row += _field(struct.pack(">q", first)) + _int4_array(starts) + _int4_array(None if is_plain else lines)
+    row += _field(content)
+    statement = sql.SQL(
+        "copy {} (file_id, block_no, byte_start, byte_end, first_record_no, first_line_no, record_starts, line_nos,"
+        " content) from stdin with (format binary)"
+    ).format(target)
+    cursor.copy_expert(statement, io.BytesIO(COPY_HEADER + row + COPY_END))

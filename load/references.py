@@ -1,0 +1,127 @@
+"""Reads what codes mean, for the transforms: masters and lookup sets, whole where small, else by key."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+from psycopg2.extensions import cursor as Cursor
+
+from etl_pipeline.contracts.values import References
+from etl_pipeline.core.names import Schemas
+
+WHOLE_LIMIT = 300_000
+"""Sets of up to this many keys are read whole, so that a chunk with a new code does not ask again."""
+
+_PRODUCT = """
+    select product_code, base_unit from {{ silver }}.dim_product
+    where valid_to = 'infinity' and (cast(%(keys)s as text[]) is null or product_code = any(cast(%(keys)s as text[])))
+"""
+_LOCATION = """
+    select location_code, zone, location_kind, cast(day_close_minutes as text) from {{ silver }}.dim_location
+    where valid_to = 'infinity' and (cast(%(keys)s as text[]) is null or location_code = any(cast(%(keys)s as text[])))
+"""
+_ALIAS = """
+    select a.alias_code, a.product_code from {{ silver }}.alias as a
+    where cast(%(keys)s as text[]) is null or a.alias_code = any(cast(%(keys)s as text[]))
+    union
+    select p.gtin, min(p.product_code) from {{ silver }}.dim_product as p
+    where
+        p.valid_to = 'infinity' and p.gtin is not null and (cast(%(keys)s as text[]) is null or p.gtin = any(cast(%(keys)s as text[])))
+        and not exists (select 1 from {{ silver }}.alias as a where a.alias_code = p.gtin)
+    group by p.gtin
+    having count(*) = 1
+"""
+_UNIT = """
+    select coalesce(product_code, '') || '|' || unit_code, cast(numerator as text), cast(denominator as text)
+    from {{ silver }}.unit_conversion
+"""
+_SET = """
+    select key, attributes
+    from (
+        select
+            f.key, f.attributes,
+            row_number() over (
+                partition by f.key
+                order by r.revision_no desc nulls last, r.updated_at desc nulls last,
+                    r.last_file_at desc nulls last, r.content_hash desc, f.fact_no
+            ) as place
+        from {{ silver }}.fact_reference as f
+        inner join {{ silver }}.record as r on f.record_id = r.record_id
+        where f.set_name = %(set)s and f.known_to is null and (cast(%(keys)s as text[]) is null or f.key = any(cast(%(keys)s as text[])))
+    ) as c
+    where place = 1
+"""
+_SIZES = {
+    "product": "select count(*) from {{ silver }}.product_key",
+    "alias": "select count(*) from {{ silver }}.product_key",
+}
+BUILT_IN = {
+    "product": (_PRODUCT, ["base_unit"]),
+    "location": (_LOCATION, ["zone", "location_kind", "day_close_minutes"]),
+    "alias": (_ALIAS, ["product_code"]),
+    "unit": (_UNIT, ["numerator", "denominator"]),
+}
+
+
+def _read(cursor: Cursor, schemas: Schemas, name: str, keys: list[str] | None) -> pd.DataFrame:
+    if name in BUILT_IN:
+        statement, attributes = BUILT_IN[name]
+        cursor.execute(schemas.render(statement), {"keys": keys})
+        rows = cursor.fetchall()
+        return pd.DataFrame([r[1:] for r in rows], index=[r[0] for r in rows], columns=attributes, dtype="object")
+    cursor.execute(schemas.render(_SET), {"set": name, "keys": keys})
+    found: list[tuple[str, dict[str, Any]]] = cursor.fetchall()
+    return pd.DataFrame.from_records([attributes for _, attributes in found], index=[key for key, _ in found])
+
+
+def _size(cursor: Cursor, schemas: Schemas, name: str) -> int:
+    if name in ("location", "unit"):
+        return 0
+    default = "select count(*) from {{ silver }}.fact_reference where set_name = %(set)s"
+    cursor.execute(schemas.render(_SIZES.get(name, default)), {"set": name})
+    row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+class ReferenceReader:
+    """References as the warehouse has them now; what was read once is not read again until `forget`."""
+
+    def __init__(self, schemas: Schemas, units: Mapping[str, tuple[str, str]]) -> None:
+        """Start empty; `units` are the retailer's general units: code -> (numerator, denominator)."""
+        self._schemas = schemas
+        self._units = units
+        self.forget()
+
+    def forget(self) -> None:
+        """Read everything anew: the masters may have changed."""
+        self.references = References()
+        self._whole: set[str] = set()
+        self._asked: dict[str, set[str]] = {}
+
+    def complete(self, cursor: Cursor, wanted: Mapping[str, Iterable[str]]) -> bool:
+        """Read the wanted keys that were never asked for; return whether anything was read."""
+        was_read = False
+        for name, keys in wanted.items():
+            missing = set(keys) - self._asked.get(name, set())
+            if name in self._whole or not missing:
+                continue
+            was_read = True
+            if _size(cursor, self._schemas, name) <= WHOLE_LIMIT:
+                frame = _read(cursor, self._schemas, name, None)
+                self._whole.add(name)
+                if name == "unit":
+                    frame = self._with_general_units(frame)
+                self.references.sets[name] = frame
+                continue
+            frame = _read(cursor, self._schemas, name, sorted(missing))
+            before = self.references.sets.get(name)
+            self.references.sets[name] = frame if before is None else pd.concat([before, frame])
+            self._asked.setdefault(name, set()).update(missing)
+        return was_read
+
+    def _with_general_units(self, frame: pd.DataFrame) -> pd.DataFrame:
+        general = {f"|{unit}": ratio for unit, ratio in self._units.items() if f"|{unit}" not in frame.index}
+        if not general:
+            return frame
+        more = pd.DataFrame(list(general.values()), index=list(general), columns=["numerator", "denominator"])
+        return pd.concat([frame, more])

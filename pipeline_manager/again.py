@@ -1,0 +1,69 @@
+"""What has to be judged again: quarantined records whose reference came, files whose codes changed meaning."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from etl_pipeline.contracts.loading import Feeds
+from load.postgres import PostgresWarehouse
+from load.references import ReferenceReader
+from pipeline_manager.ingest import Task, landed_again
+
+
+def _found(warehouse: PostgresWarehouse, reader: ReferenceReader, name: str, keys: list[str]) -> set[str]:
+    """Return which of the wanted keys the warehouse knows by now, by the rules of the transforms."""
+    wanted = {name: keys}
+    if name == "product":
+        wanted["alias"] = keys
+    with warehouse.connection.cursor() as cursor:
+        reader.complete(cursor, wanted)
+    warehouse.connection.rollback()
+    sets = reader.references.sets
+    known: set[str] = set()
+    for place in wanted:
+        if place in sets:
+            known |= {str(key) for key in sets[place].index}
+    if name == "unit":
+        return {key for key in keys if any(k.endswith(f"|{key}") for k in known)}
+    return set(keys) & known
+
+
+def waiting_records(warehouse: PostgresWarehouse, reader: ReferenceReader) -> dict[int, set[int]]:
+    """Return file -> records in quarantine whose reference has come."""
+    waiting = warehouse.waiting()
+    by_set: dict[str, list[str]] = {}
+    for name, key, _ in waiting:
+        by_set.setdefault(name, []).append(key)
+    found = {name: _found(warehouse, reader, name, keys) for name, keys in by_set.items()}
+    ready: dict[int, set[int]] = {}
+    for name, key, addresses in waiting:
+        if key in found[name]:
+            for file_id, record_no in addresses:
+                ready.setdefault(file_id, set()).add(record_no)
+    return ready
+
+
+def tasks_again(
+    warehouse: PostgresWarehouse, reader: ReferenceReader, feeds: Feeds, bronze_dir: Path, changed: Iterable[int]
+) -> list[Task]:
+    """Return the reading tasks of everything that is to be judged again.
+
+    Args:
+        warehouse: the warehouse.
+        reader: references; must have forgotten what it read before the last load.
+        feeds: the contracts.
+        bronze_dir: where landed files lie.
+        changed: files to judge again as a whole.
+    """
+    manifest = {f.file_id: f for f in warehouse.manifest().values() if f.feed in feeds.contracts}
+    ready = waiting_records(warehouse, reader)
+    for file_id, record_no in warehouse.judged_by_old_contract():
+        ready.setdefault(file_id, set()).add(record_no)
+    tasks = []
+    for file_id in sorted(set(ready) | set(changed)):
+        if file_id not in manifest:
+            continue
+        file = manifest[file_id]
+        landed = landed_again(bronze_dir, file.feed, file.name, file.sha256, file.logical_time)
+        records = None if file_id in set(changed) else frozenset(ready[file_id])
+        tasks.append(Task(landed, file_id, records))
+    return tasks

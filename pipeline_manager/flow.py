@@ -1,0 +1,184 @@
+"""One run, top to bottom. A reader learns the system here."""
+
+import logging
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from etl_pipeline.bronze_layer.landing import land, matching_files
+from etl_pipeline.contracts.loading import Feeds, load_feeds
+from etl_pipeline.contracts.values import Landed
+from etl_pipeline.core.errors import RetryStepError, SetAsideError
+from etl_pipeline.core.names import Schemas
+from etl_pipeline.core.progress import Progress
+from etl_pipeline.core.settings import Settings
+from load.postgres import ManifestFile, PostgresWarehouse, contract_hash
+from pipeline_manager.again import tasks_again
+from pipeline_manager.ingest import Ingest, Task, landed_again
+from pipeline_manager.ordering import load_order
+from pipeline_manager.publishing import publish_gold
+from pipeline_manager.report import RunReport
+from pipeline_manager.warehouse import open_warehouse
+
+log = logging.getLogger(__name__)
+BATCH_BYTES = 2 << 30
+MOST_ROUNDS = 10
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is asked to do.
+
+    Attributes:
+        feeds: folder of contracts.
+        inbox: folder of received files.
+        env: environment, None for prod.
+        database_url: the warehouse; None for the settings' or the embedded server.
+        full_refresh: drop the environment's schemas and rebuild everything from bronze and the inbox.
+        gold_tests: run the data tests of gold after loading.
+    """
+
+    feeds: Path
+    inbox: Path
+    env: str | None = None
+    database_url: str | None = None
+    full_refresh: bool = False
+    gold_tests: bool = True
+
+
+@dataclass
+class _Run:
+    """What one run carries from step to step."""
+
+    feeds: Feeds
+    warehouse: PostgresWarehouse
+    ingest: Ingest
+    bronze_dir: Path
+    report: RunReport
+    progress: Progress
+    changed: list[int] = field(default_factory=list)
+
+
+def run_flow(options: Options, settings: Settings, progress: Progress) -> RunReport:
+    """Load what is new in the inbox and publish gold.
+
+    Raises:
+        UsageError: a contract or an option is wrong; nothing was loaded.
+        StopRunError: the warehouse cannot be used, or a law is broken; what was published before stays.
+    """
+    started = time.monotonic()
+    feeds = load_feeds(options.feeds)
+    schemas = Schemas.of(options.env)
+    report = RunReport(schemas.env, feeds.retailer.retailer)
+    progress.step("warehouse")
+    with open_warehouse(options.database_url or settings.database_url, settings, schemas) as opened:
+        warehouse = opened.warehouse
+        report.dsn = opened.shown_url
+        progress.done(opened.shown_url)
+        with warehouse.run_lock():
+            received = _landed_before(warehouse, settings.bronze_dir, feeds) if options.full_refresh else []
+            if options.full_refresh:
+                warehouse.drop_everything()
+            opened.deploy()
+            warehouse.settle_retailer(feeds.retailer)
+            feed_ids = warehouse.register_feeds(list(feeds.contracts.values()))
+            ingest = Ingest(feeds, warehouse, feed_ids, uuid.uuid4().hex)
+            run = _Run(feeds, warehouse, ingest, settings.bronze_dir, report, progress)
+            landed = land_all(run, options.inbox) + received
+            load_all(run, landed)
+            judge_again(run)
+            publish_gold(opened, feeds, report, progress, run_tests=options.gold_tests)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _landed_before(warehouse: PostgresWarehouse, bronze_dir: Path, feeds: Feeds) -> list[Landed]:
+    """Return the files of the manifest, for a rebuild from bronze; an empty warehouse has none."""
+    return [
+        landed_again(bronze_dir, f.feed, f.name, f.sha256, f.logical_time)
+        for f in warehouse.manifest_or_nothing().values()
+        if f.feed in feeds.contracts
+    ]
+
+
+def land_all(run: _Run, inbox: Path) -> list[Landed]:
+    """Keep every received file once under its content; report what no contract claims."""
+    run.progress.step("land")
+    landed: list[Landed] = []
+    claimed: set[Path] = set()
+    for name, contract in sorted(run.feeds.contracts.items()):
+        for path in matching_files(inbox, contract.files):
+            claimed.add(path)
+            try:
+                landed.append(land(path, inbox=inbox, bronze_dir=run.bronze_dir, feed=name, files=contract.files))
+            except (SetAsideError, RetryStepError) as error:
+                run.report.refused[str(path.relative_to(inbox))] = str(error)
+            run.progress.advance()
+    everything = (p for p in inbox.rglob("*") if p.is_file() and not p.name.startswith("."))
+    run.report.unclaimed = sorted(p.relative_to(inbox).as_posix() for p in everything if p not in claimed)
+    run.progress.done(f"{len(landed)} files")
+    return landed
+
+
+def load_all(run: _Run, landed: list[Landed]) -> None:
+    """Load the files that the manifest does not have, group by group."""
+    manifest = run.warehouse.manifest()
+    tasks: dict[str, list[Task]] = {}
+    seen: Counter[tuple[str, str]] = Counter()
+    for file in landed:
+        key = (file.feed, file.sha256)
+        seen[key] += 1
+        old = manifest.get(key)
+        if seen[key] > 1 or (old is not None and not _is_worth_another_look(run, old)):
+            run.report.line(file.feed).files_again += 1
+            continue
+        run.report.line(file.feed).files_new += old is None
+        task = Task(file) if old is None else Task(file, old.file_id, is_whole=True)
+        tasks.setdefault(file.feed, []).append(task)
+    for group in load_order(run.feeds.contracts):
+        for batch in _batches([task for feed in group for task in tasks.get(feed, [])]):
+            _load_batch(run, "load " + ", ".join(sorted({t.landed.feed for t in batch})), batch)
+
+
+def _is_worth_another_look(run: _Run, old: ManifestFile) -> bool:
+    """A file that was set aside whole is read again once its contract was mended."""
+    return old.status == "set_aside" and old.contract_hash != contract_hash(run.feeds.contracts[old.feed])
+
+
+def _batches(tasks: list[Task]) -> list[list[Task]]:
+    batches: list[list[Task]] = []
+    size = 0
+    for task in tasks:
+        if not batches or size + task.landed.size_bytes > BATCH_BYTES:
+            batches.append([])
+            size = 0
+        batches[-1].append(task)
+        size += task.landed.size_bytes
+    return batches
+
+
+def _load_batch(run: _Run, step: str, tasks: list[Task]) -> None:
+    run.progress.step(step, len(tasks))
+    done = run.ingest.run_batch(tasks, lambda _: run.progress.advance())
+    run.report.batches += 1
+    run.report.known = done.applied.known
+    run.changed += run.warehouse.files_to_judge_again(done.applied.known)
+    run.progress.done(f"{done.applied.records:,} records, {done.applied.touched_keys:,} stock keys touched")
+
+
+def judge_again(run: _Run) -> None:
+    """Judge again what waited for a code that has come, and what used a code whose meaning changed."""
+    tried: set[tuple[int, frozenset[int] | None]] = set()
+    for _ in range(MOST_ROUNDS):
+        changed, run.changed = sorted(set(run.changed)), []
+        tasks = [
+            task
+            for task in tasks_again(run.warehouse, run.ingest.reader, run.feeds, run.bronze_dir, changed)
+            if (task.file_id or 0, task.record_nos) not in tried or task.file_id in changed
+        ]
+        if not tasks:
+            return
+        tried |= {(task.file_id or 0, task.record_nos) for task in tasks}
+        _load_batch(run, "judge again", tasks)
