@@ -1,0 +1,1 @@
+"""A small retailer that does not exist: the same seed gives the same files, and the truth is known."""
