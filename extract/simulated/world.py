@@ -77,48 +77,55 @@ def make_world(*, seed: int, days: int, stores: int, products: int, start: date)
     """
     rng = np.random.default_rng(seed)
     catalog = make_catalog(rng, stores=stores, products=products)
-    rate = catalog.products["rate"].to_numpy(dtype=float)
-    ledger = Ledger(catalog, _opening_stock(rng, stores, rate))
+    ledger = Ledger(catalog, _opening_stock(rng, stores, catalog.products["rate"].to_numpy(dtype=float)))
     _stock_take(ledger, start)
-    hours = _hours(catalog, start, days + 1)
-    utc = local_seconds(start, days, 0, "UTC")
     shop = WebShop(ledger, rng, local_seconds(start, days + 1, 0, HEAD_OFFICE_ZONE))
-    buying = Purchasing(ledger, rng, utc)
-    on_the_way: list[Delivery] = []
-    lines, lost = [], []
-    for day in range(days):
-        today = start + timedelta(days=day)
-        stamp = day_stamp(start, day)
-        cycle_count(ledger, at=hours.count[day], day=day, weekday=today.weekday(), stamp=stamp)
-        receive(ledger, on_the_way)
-        lose(ledger, rng, at=hours.loss[day])
-        buying.receive(day)
-        shop.ship(day)
-        on_the_way = replenish(
-            ledger, at=int(utc[day]) + 14 * HOUR, arrives=hours.delivery[day + 1][1:], stamp=stamp, rate=rate
-        )
-        sold, wanted = sell_day(ledger, rng, weekday=today.weekday(), opening=hours.opening[day][1:], day=day)
-        lines.append(sold)
-        lost.append(wanted)
-        shop.take_orders(day)
-        buying.order(day, today.weekday(), rate * (stores + WEB_SHARE))
+    buying = Purchasing(ledger, rng, local_seconds(start, days, 0, "UTC"))
+    lines, lost = _live(ledger, rng, shop, buying, start=start, days=days)
     return World(
         catalog=catalog,
         start=start,
         days=days,
         movements=ledger.movements(),
         counts=ledger.counts(),
-        till_log=till_log(catalog, rng, pd.concat(lines, ignore_index=True), days=days),
+        till_log=till_log(catalog, rng, lines, days=days),
         purchase_orders=buying.orders(days),
         notices=buying.notices(days),
         web_carts=shop.carts(),
         web_orders=shop.orders(),
         web_events=shop.events(),
-        lost_sales=np.stack(lost),
+        lost_sales=lost,
         opening=ledger.opening,
         physical=ledger.physical,
         book=ledger.book,
     )
+
+
+def _live(
+    ledger: Ledger, rng: np.random.Generator, shop: WebShop, buying: Purchasing, *, start: date, days: int
+) -> tuple[pd.DataFrame, Ints]:
+    """Live every day from morning to evening; return the till lines and the lost sales."""
+    rate = ledger.catalog.products["rate"].to_numpy(dtype=float)
+    hours = _hours(ledger.catalog, start, days + 1)
+    utc = local_seconds(start, days, 0, "UTC")
+    on_the_way: list[Delivery] = []
+    lines, lost = [], []
+    for day in range(days):
+        weekday = (start + timedelta(days=day)).weekday()
+        stamp = day_stamp(start, day)
+        cycle_count(ledger, at=hours.count[day], day=day, weekday=weekday, stamp=stamp)
+        receive(ledger, on_the_way)
+        lose(ledger, rng, at=hours.loss[day])
+        buying.receive(day)
+        shop.ship(day)
+        leaves, arrives = int(utc[day]) + 14 * HOUR, hours.delivery[day + 1][1:]
+        on_the_way = replenish(ledger, at=leaves, arrives=arrives, stamp=stamp, rate=rate)
+        sold, wanted = sell_day(ledger, rng, weekday=weekday, opening=hours.opening[day][1:], day=day)
+        lines.append(sold)
+        lost.append(wanted)
+        shop.take_orders(day)
+        buying.order(day, weekday, rate * (len(ledger.catalog.stores) + WEB_SHARE))
+    return pd.concat(lines, ignore_index=True), np.stack(lost)
 
 
 def _opening_stock(rng: np.random.Generator, stores: int, rate: Floats) -> Ints:
