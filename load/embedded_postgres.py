@@ -106,7 +106,6 @@ class EmbeddedServer:
             )
         home, identity = settle(data_dir.resolve())
         server = cls(home, home / "run", ephemeral, identity)
-        _reap()
         with _locked(home / "start.lock", identity):
             if not server._adopt():
                 folder, major = binaries_for(find_binaries(), identity)
@@ -177,32 +176,35 @@ class EmbeddedServer:
 
     def _adopt(self) -> bool:
         """Take over the server that runs in our folder; tell if there is one."""
-        pid, lines = self.pid, self._pid_file()
-        recorded = Path(lines[4]) if len(lines) > 4 and lines[4] else None  # noqa: PLR2004 - line 5: the socket's folder
+        _wait_until(lambda: self.pid is None or (self._find_socket() and self._answers()), _READY_SECONDS)
+        pid = self.pid
         if pid is None:
-            self._forget_dead_server(lines, recorded)
-            return False
-        _wait_until(lambda: len(self._pid_file()) > 4 or self.pid is None, _READY_SECONDS)  # noqa: PLR2004
-        self.socket_folder = recorded or self.socket_folder
-        _wait_until(lambda: self._answers() or self.pid is None, _READY_SECONDS)
-        if self.pid is None:
+            _reap()
+            self._forget_dead_server()
             return False
         if not self._answers():
             raise StopRunError(f"Process {pid} serves {self.home} and does not answer. See {self.home / 'server.log'}.")
         logger.debug("embedded PostgreSQL: adopted process %d in %s", pid, self.home)
         return True
 
-    def _forget_dead_server(self, lines: list[str], recorded: Path | None) -> None:
+    def _find_socket(self) -> bool:
+        """Read where the server's socket lies: line 5 of its pid file, written a moment after the first."""
+        recorded = "".join(self._pid_file()[4:5])
+        if recorded:
+            self.socket_folder = Path(recorded)
+        return bool(recorded)
+
+    def _forget_dead_server(self) -> None:
         """Clear what a killed server left, where the next one would stumble over it."""
-        if recorded is not None:
-            self._remove_short_folder(recorded)
+        self._find_socket()
+        pid = "".join(self._pid_file()[:1]).strip()
         # A pid that now belongs to a stranger looks alive to postgres, which then refuses to start. A postgres under
         # another path may be ours, moved while it ran: postgres itself refuses then, and rightly.
-        if lines and lines[0].strip().isdigit() and _is_stranger(int(lines[0])):
-            logger.warning("embedded PostgreSQL: removed the lock files of a dead server, process %s", lines[0].strip())
+        if pid.isdigit() and _is_stranger(int(pid)):
+            logger.warning("embedded PostgreSQL: removed the lock files of a dead server, process %s", pid)
+            (self.socket_folder / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
             (self.cluster / "postmaster.pid").unlink(missing_ok=True)
-            if recorded is not None:
-                (recorded / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
+        self._remove_short_folder(self.socket_folder)
 
     def _remove_short_folder(self, folder: Path) -> None:
         if folder.name.startswith(_SHORT_PREFIX) and self.home not in folder.parents:

@@ -66,25 +66,37 @@ def binaries_for(folder: Path, identity: ServerIdentity) -> tuple[Path, int]:
     except (OSError, StopRunError):
         if os.geteuid() != 0:
             raise
+    copy = _readable_copy(folder)
+    return copy, _major(copy, identity)
+
+
+def _readable_copy(folder: Path) -> Path:
+    """Return the same folder in a copy of its installation that every user can read; made once per installation."""
     install = folder.parent
     stamp = hashlib.sha256(f"{install}:{(folder / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:12]
     copy = SHARED_PLACE / f"binaries-{stamp}"
+    within = Path(install.parent.name) / install.name / folder.name
     if not copy.is_dir():
         SHARED_PLACE.mkdir(mode=0o755, parents=True, exist_ok=True)
         fresh = SHARED_PLACE / f"binaries-{uuid.uuid4().hex}"
-        shutil.copytree(install, fresh, symlinks=True)
+        shutil.copytree(install, fresh / within.parent, symlinks=True)
+        libraries = install.parent.with_name(f"{install.parent.name}.libs")  # wheels keep theirs beside the package
+        if libraries.is_dir():
+            shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
         for path in (fresh, *fresh.rglob("*")):
+            mode = path.lstat().st_mode
             if not path.is_symlink():
-                path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
+                path.chmod(mode | 0o044 | (0o011 if mode & 0o100 else 0))
         try:
             fresh.rename(copy)
         except OSError:  # another start was quicker
             shutil.rmtree(fresh, ignore_errors=True)
         logger.info("embedded PostgreSQL: copied its binaries to %s, where its user can read them", copy)
-    return copy / folder.name, _major(copy / folder.name, identity)
+    return copy / within
 
 
 def _major(folder: Path, identity: ServerIdentity) -> int:
+    identity.run([str(folder / "initdb"), "--version"])
     said = identity.run([str(folder / "postgres"), "--version"])
     match = re.search(r"(\d+)", said)
     if match is None:
