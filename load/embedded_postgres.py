@@ -275,6 +275,7 @@ class EmbeddedServer:
         for name, value in switches.items():
             arguments += ["-c", f"{name}={value}"]
         with log.open("ab") as output:
+            self._identity.give(log)
             process = subprocess.Popen(
                 arguments,
                 stdin=subprocess.DEVNULL,
