@@ -1,6 +1,7 @@
 """One load transaction: files staged, then identity, facts, positions, quarantine and manifest in one commit."""
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -207,7 +208,10 @@ class Batch:
         for kind in ("record", "quarantine", "again", *FACT_KINDS, "reference"):
             self.cursor.execute(sql.SQL("analyze {}").format(sql.Identifier(f"stage_{kind}")))
         for step in STEPS:
+            started = time.monotonic()
             self._run(step, (self.known,) if "%s" in step else ())
+            log.info("%s: %.2f s", step.partition("}}.")[2], time.monotonic() - started)
+        self._refresh_statistics()
         self._run("select {{ silver }}.touch_keys()")
         touched = self._one()
         self._run("select {{ silver }}.refresh_position(%s)", (self.known,))
@@ -217,6 +221,13 @@ class Batch:
             (self.files, self.records, touched, self.known),
         )
         return Applied(self.known, self.records, touched, changed)
+
+    def _refresh_statistics(self) -> None:
+        """After a large batch, tell the planner what the ledger holds: it plans the next steps by that."""
+        self._run("select coalesce(sum(reltuples), 0) from pg_class where oid = to_regclass('{{ silver }}.record')")
+        if self.records > max(1_000, self._one() // 5):
+            for table in ("record", "fact_movement", "fact_count", "fact_sale", "fact_product", "fact_reference"):
+                self._run(f"analyze {{{{ silver }}}}.{table}")
 
     def commit(self) -> None:
         """Make the batch visible."""

@@ -94,7 +94,7 @@ def parse_instants(text: pa.Array, formats: list[str], zones: pa.Array | str) ->
     out = pd.Series(pd.NaT, index=range(len(text)), dtype="datetime64[us, UTC]")
     gap, ambiguous = np.zeros(len(text), dtype=bool), np.zeros(len(text), dtype=bool)
     safe = np.where(given, codes, 0)
-    out[given] = instants.to_numpy()[safe[given]] if not isinstance(zones, str) else out[given]
+    out[given] = instants.array[safe[given]] if not isinstance(zones, str) else out[given]
     if isinstance(zones, str):
         groups = [(zones, given)]
     else:
