@@ -28,6 +28,8 @@ def as_text(column: pa.Array) -> list[str]:
         ]
     if _is_binary(column.type):
         return [_bytes_text(value) for value in column.to_pylist()]
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        column = column.cast(pa.timestamp(column.type.unit, "UTC"))
     text = pc.cast(column, pa.string())
     if pa.types.is_timestamp(column.type):
         text = pc.replace_substring(text, " ", "T", max_replacements=1)

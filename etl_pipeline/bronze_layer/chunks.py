@@ -46,8 +46,8 @@ def non_data_frame(rows: Sequence[tuple[int, int, int, int, str]]) -> pd.DataFra
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    kinds = {name: "int64" if i < 4 else "object" for i, name in enumerate(frame.columns)}
-    return frame.astype(kinds)
+    places = {"record_no", "line_no", "byte_start", "byte_end"}
+    return frame.astype({name: "int64" if name in places else "object" for name in frame.columns})
 
 
 def bad_bytes_sentence(raw: bytes, encoding: str) -> str:

@@ -22,7 +22,7 @@ def resolve_columns(names: Sequence[str], aliases: Mapping[str, list[str]], need
         if counts[name] > 1:
             raise SetAsideError(
                 "repeated_column",
-                f"The file has {counts[name]} columns called '{name}' and the contract uses it; ask which one is meant.",
+                f"The file has {counts[name]} columns '{name}' and the contract uses it; ask which one is meant.",
             )
     require_columns(renamed, needed)
     return _each_once(renamed)

@@ -57,7 +57,10 @@ class _Piece:
         is_final = self.is_last or stop <= len(self.lines)
         end = int(bounds[min(stop, len(self.lines))])
         cut = cut_record(self.lines.content, int(bounds[index]), end, dialect, is_final=is_final)
-        return cut, 1 if cut.fault else int(np.searchsorted(bounds, cut.end)) - index
+        taken = 1
+        while not cut.fault and bounds[index + taken] < cut.end:
+            taken += 1
+        return cut, taken
 
     def set_aside(self, index: int, reason: str, sentence: str) -> None:
         """Mark the record that starts with this line."""
@@ -243,7 +246,7 @@ class DelimitedReader:
                     piece.set_aside(index, *bad)
 
     def _mark_wrong_counts(self, piece: _Piece, chosen: Int64Array) -> None:
-        counts = field_counts(piece.lines, self._dialect)
+        counts = field_counts(piece.lines, chosen, self._dialect)
         for index in chosen[counts[chosen] != self._header.width].tolist():
             self._judge_count(piece, index, int(counts[index]))
 

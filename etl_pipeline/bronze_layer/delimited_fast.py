@@ -27,7 +27,7 @@ class Lines:
     """Content cut at its line ends.
 
     Attributes:
-        content: the bytes.
+        content: the bytes up to the end of the last whole line.
         codes: the same bytes as numbers.
         bounds: start of every line, and behind them the end of the last one.
     """
@@ -38,7 +38,7 @@ class Lines:
 
     @classmethod
     def of(cls, content: bytes, *, is_last: bool) -> "Lines":
-        """Cut content at \\n, \\r\\n and \\r; an unfinished line at the end counts only in the last piece."""
+        r"""Cut content at \\n, \\r\\n and \\r; an unfinished line at the end counts only in the last piece."""
         codes = np.frombuffer(content, dtype=np.uint8)
         ends = np.flatnonzero(codes == LF) + 1
         if b"\r" in content:
@@ -50,7 +50,8 @@ class Lines:
             ends = np.sort(np.concatenate([ends, returns[follows != LF]]))
         if is_last and len(codes) and (len(ends) == 0 or ends[-1] < len(codes)):
             ends = np.append(ends, len(codes))
-        return cls(content, codes, np.concatenate([[0], ends]).astype(np.int64))
+        end = int(ends[-1]) if len(ends) else 0
+        return cls(content[:end], codes[:end], np.concatenate([[0], ends]).astype(np.int64))
 
     def __len__(self) -> int:
         """Return the number of lines."""
@@ -67,7 +68,8 @@ class Lines:
     def blank(self) -> Mask:
         """Tell which lines are empty."""
         first = self.codes[self.bounds[:-1]]
-        return (first == LF) | (first == CR)
+        is_blank: Mask = (first == LF) | (first == CR)
+        return is_blank
 
     def starting_with(self, prefix: bytes) -> Int64Array:
         """Return the indices of the lines that start with these bytes."""
@@ -87,7 +89,7 @@ def plain_lines(lines: Lines, dialect: Dialect) -> Mask:
         return ~plain
     if dialect.escape is not None:
         plain[lines.of_positions(np.flatnonzero(lines.codes == dialect.escape[0]))] = False
-    if BOM in lines.content:
+    if not lines.content.isascii() and BOM in lines.content:
         # Arrow takes a byte order mark off whatever it is given; inside a file it is text.
         plain[lines.starting_with(BOM)] = False
     if dialect.quote is not None and dialect.quote in lines.content:
@@ -101,42 +103,51 @@ def _refuse_odd_quotes(plain: Mask, lines: Lines, dialect: Dialect) -> None:
     Between the two, quotes come in pairs: a doubled quote closes and opens at the same place.
     """
     quote = (dialect.quote or b"")[0]
-    quotes = np.flatnonzero(lines.codes[: lines.bounds[-1]] == quote)
+    codes = lines.codes
+    is_quote = codes == quote
+    quotes = np.flatnonzero(is_quote)
     before = np.searchsorted(quotes, lines.bounds)
     counts = np.diff(before)
     odd = (counts & 1).astype(np.bool_)
-    plain[odd] = False
-    turn = np.arange(len(quotes))
     if odd.any():
-        turn = turn - np.repeat(before[:-1], counts)
-    is_open = (turn & 1) == 0
-    edges = np.zeros(256, dtype=np.bool_)
-    edges[[dialect.delimiter[0], LF, CR]] = True
+        plain[odd] = False
+        turn = np.arange(len(quotes)) - np.repeat(before[:-1], counts)
+        is_open = (turn & 1) == 0
+        opening, closing = quotes[is_open], quotes[~is_open]
+    else:
+        opening, closing = quotes[0::2], quotes[1::2]
+    # One place wider on both sides, so that the character before place p is at p and the one behind it at p + 2.
+    edges = np.ones(len(codes) + 2, dtype=np.bool_)
+    inner = edges[1:-1]
+    np.equal(codes, dialect.delimiter[0], out=inner)
+    inner |= codes == LF
+    if b"\r" in lines.content:
+        inner |= codes == CR
     if dialect.is_doubled:
-        edges[quote] = True
-    opening, closing = quotes[is_open], quotes[~is_open]
-    starts_well = edges[lines.codes[opening - 1]] | (opening == 0)
-    behind = closing + 1
-    is_end = behind >= len(lines.codes)
-    ends_well = edges[lines.codes[np.where(is_end, 0, behind)]] | is_end
-    for wrong in (opening[~starts_well], closing[~ends_well]):
-        plain[lines.of_positions(wrong)] = False
+        inner |= is_quote
+    for places, beside in ((opening, edges), (closing, edges[2:])):
+        fits = beside[places]
+        if not fits.all():
+            plain[lines.of_positions(places[~fits])] = False
 
 
-def field_counts(lines: Lines, dialect: Dialect) -> Int64Array:
-    """Return the number of fields of every line; right for plain lines."""
-    places = np.flatnonzero(lines.codes[: lines.bounds[-1]] == dialect.delimiter[0])
-    owner = lines.of_positions(places)
+def field_counts(lines: Lines, chosen: Int64Array, dialect: Dialect) -> Int64Array:
+    """Return the number of fields of every line; right for the chosen lines, which are plain."""
+    codes = lines.codes
+    places = np.flatnonzero(codes == dialect.delimiter[0])
     if dialect.quote is not None and dialect.quote in lines.content:
-        quotes = np.flatnonzero(lines.codes == dialect.quote[0])
-        passed = np.searchsorted(quotes, places) - np.searchsorted(quotes, lines.bounds)[owner]
-        owner = owner[(passed & 1) == 0]
-    return np.bincount(owner, minlength=len(lines)) + 1
+        quotes = np.flatnonzero(codes == dialect.quote[0])
+        before = np.searchsorted(quotes, lines.bounds)
+        if np.diff(before)[chosen].any():
+            owner = lines.of_positions(places)
+            passed = np.searchsorted(quotes, places) - before[owner]
+            places = places[(passed & 1) == 0]
+    return np.diff(np.searchsorted(places, lines.bounds)) + 1
 
 
 def undecodable_lines(lines: Lines) -> Int64Array:
     """Return the indices of the lines with bytes that are not UTF-8."""
-    view = memoryview(lines.content)[: lines.bounds[-1]]
+    view = memoryview(lines.content)
     found: list[int] = []
     position = 0
     while position < len(view):

@@ -170,11 +170,13 @@ def _add_line(builder: ChunkBuilder, line: bytes, line_no: int, position: int, s
     elif not found:
         builder.add_non_data(line_no, position, position + len(line), "blank")
     else:
-        _add_leaves(builder, line, text, line_no, position, found)
+        _add_leaves(builder, line, (line_no, position), found)
 
 
-def _add_leaves(builder: ChunkBuilder, line: bytes, text: str, line_no: int, position: int, found: list[Leaf]) -> None:
+def _add_leaves(builder: ChunkBuilder, line: bytes, place: tuple[int, int], found: list[Leaf]) -> None:
     """Add the records of a line: each from its start to the next one's, the first from the line's start."""
+    line_no, position = place
+    text = line.decode("utf-8", "surrogateescape")
     cuts = [0, *(len(text[: leaf.start].encode("utf-8", "surrogateescape")) for leaf in found[1:]), len(line)]
     for leaf, start, end in zip(found, cuts[:-1], cuts[1:], strict=True):
         fields, fault = flatten(leaf, text)

@@ -68,8 +68,7 @@ def land(source: Path, *, inbox: Path, bronze_dir: Path, feed: str, files: Files
 
 def _safe_name(source: Path, inbox: Path) -> str:
     """Return the name below the inbox; refuse what points out of it or cannot be written down."""
-    root = Path(os.path.abspath(inbox))
-    asked = Path(os.path.abspath(source))
+    root, asked = _absolute(inbox), _absolute(source)
     shown = ascii(source.name)
     if not asked.is_relative_to(root):
         raise SetAsideError("unsafe_name", f"{shown} does not lie in the inbox; move it there under a plain name.")
@@ -88,6 +87,11 @@ def _safe_name(source: Path, inbox: Path) -> str:
     if not real.is_relative_to(root.resolve()):
         raise SetAsideError("unsafe_name", f"{name} is a link out of the inbox; send the file itself.")
     return name
+
+
+def _absolute(path: Path) -> Path:
+    """Take out `..` but follow no links: the name is what the sender gave, not where a link leads."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
 
 
 def _open_regular(source: Path, name: str) -> BinaryIO:
@@ -171,13 +175,13 @@ def _logical_time(source: Path, rule: LogicalTime | None) -> datetime | None:
     """Return the file's own time by its path, as UTC."""
     if rule is None or rule.path is None:
         return None
-    path = Path(os.path.abspath(source)).as_posix()
+    path = _absolute(source).as_posix()
     found = re.search(rule.path, path)
     if found is None:
         # Without its time the file could not be ordered against its siblings, and arrival must never decide.
         raise SetAsideError(
             "unsafe_name",
-            f"{source.name!a} carries no time that files.logical_time.path finds; rename it or mend the expression.",
+            f"{source.name!a} carries no time that files.logical_time.path finds; rename it or mend that.",
         )
     text = found.group(1) if found.re.groups else found.group(0)
     try:

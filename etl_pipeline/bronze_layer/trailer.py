@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from etl_pipeline.contracts.format import Trailer
 from etl_pipeline.core.errors import SetAsideError
 
-EXACT = Context(prec=400)
+MAX_DIGITS = 100
+EXACT = Context(prec=4 * MAX_DIGITS)
 
 
 class TrailerCheck:
@@ -112,4 +113,4 @@ def _number(text: str) -> Decimal | None:
         number = EXACT.create_decimal(plain)
     except DecimalException:
         return None
-    return number if number.is_finite() and abs(number.adjusted()) < 100 else None
+    return number if number.is_finite() and abs(number.adjusted()) < MAX_DIGITS else None

@@ -27,6 +27,8 @@ BOMS = (
 LONGEST_BOM = 4
 UNPAIRED = b"\xff"
 """Stands for the odd last byte of UTF-16 or UTF-32; it occurs in no other place of what we make."""
+MAX_WHOLE_BYTES = 512 << 20
+CONTINUATION_MASK, CONTINUATION, FIRST_OF_FOUR = 0xC0, 0x80, 0xF0
 Engine = Callable[[Iterator[bytes]], Iterator[RecordChunk]]
 
 
@@ -110,6 +112,9 @@ class _Codec:
 
     def to_utf8(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield UTF-8, or what is invalid in it where the source is."""
+        if self.unit == 1 and not is_single_byte(self.name):
+            yield self._whole_to_utf8(blocks)
+            return
         decoder = codecs.getincrementaldecoder(self.name)(self.errors)
         held = b""
         try:
@@ -133,6 +138,20 @@ class _Codec:
         if held:
             yield UNPAIRED * len(held)
 
+    def _whole_to_utf8(self, blocks: Iterator[bytes]) -> bytes:
+        """Encodings of one to four bytes a character: read whole, because not every one can be undone in pieces."""
+        data = b""
+        for block in blocks:
+            data += block
+            if len(data) > MAX_WHOLE_BYTES:
+                raise SetAsideError(
+                    "archive_too_large", f"In {self.name} a file may have 512 MB at most; ask for UTF-8."
+                )
+        text = data.decode(self.name, self.errors)
+        if text.encode(self.name, self.errors) != data:
+            raise SetAsideError("wrong_encoding", f"The content does not decode as {self.name}; set files.encoding.")
+        return text.encode("utf-8", "surrogatepass")
+
     def to_source(self, content: bytes) -> bytes:
         """Return the source's bytes (but for unpaired ones at the end)."""
         return content.decode("utf-8", "surrogatepass").encode(self.name, self.errors)
@@ -140,16 +159,17 @@ class _Codec:
     def widths(self, content: bytes) -> Int64Array:
         """Return for every byte of UTF-8 how many source bytes it stands for: all on a character's first byte."""
         codes = np.frombuffer(content, dtype=np.uint8)
-        is_first = (codes & 0xC0) != 0x80
-        if self.unit == 2:
-            return np.where(codes == UNPAIRED[0], 1, np.where(codes >= 0xF0, 4, 2)) * is_first
-        if self.unit == 4:
-            return np.where(codes == UNPAIRED[0], 1, 4) * is_first
-        widths = is_first.astype(np.int64)
+        is_first = (codes & CONTINUATION_MASK) != CONTINUATION
+        if self.unit > 1:
+            astral = 4  # both encodings need four bytes for what UTF-8 needs four for
+            sizes = np.where(codes >= FIRST_OF_FOUR, astral, 2 if self.unit < astral else astral)
+            sizes[codes == UNPAIRED[0]] = 1
+            return np.asarray(sizes * is_first, dtype=np.int64)
+        widths = np.asarray(is_first, dtype=np.int64)
         if not is_single_byte(self.name):
             text = content.decode("utf-8", "surrogatepass")
-            sizes = {char: len(char.encode(self.name, self.errors)) for char in set(text)}
-            widths[is_first] = [sizes[char] for char in text]
+            lengths = {char: len(char.encode(self.name, self.errors)) for char in set(text)}
+            widths[is_first] = [lengths[char] for char in text]
         return widths
 
 
@@ -184,7 +204,7 @@ def _restored(chunk: RecordChunk, codec: _Codec, base: int) -> RecordChunk:
         content += codec.unpaired
 
     def moved(values: Int64Array) -> Int64Array:
-        return places[values - chunk.content_start]
+        return np.asarray(places[values - chunk.content_start], dtype=np.int64)
 
     addresses = chunk.addresses
     set_aside = _moved_frame(chunk.set_aside, moved)

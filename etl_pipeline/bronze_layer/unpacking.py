@@ -32,14 +32,15 @@ def unpacked(path: Path, files: Files) -> Iterator[bytes]:
         SetAsideError: no bytes, damaged or cut short, larger than the limits, or an archive in an archive.
     """
     if path.stat().st_size == 0:
-        raise _empty(path)
+        raise _empty()
     with path.open("rb") as stream:
         magic = stream.read(4)
         stream.seek(0)
         if files.compression in ("auto", "gzip") and magic.startswith(GZIP_MAGIC):
-            blocks = _guarded(lambda: _gunzip(stream), path)
+            _probe(path)
+            blocks = _guarded(lambda: _gunzip(stream))
         elif files.compression in ("auto", "zip") and magic.startswith(ZIP_MAGICS):
-            blocks = _guarded(lambda: _unzip(stream, files), path)
+            blocks = _guarded(lambda: _unzip(stream, files))
         else:
             blocks = iter(lambda: stream.read(BLOCK_BYTES), b"")
         is_empty = True
@@ -47,7 +48,7 @@ def unpacked(path: Path, files: Files) -> Iterator[bytes]:
             is_empty = False
             yield block
     if is_empty:
-        raise _empty(path)
+        raise _empty()
 
 
 def require_unpacked_size(packed: int, unpacked_size: int) -> None:
@@ -65,13 +66,13 @@ def require_unpacked_size(packed: int, unpacked_size: int) -> None:
         )
 
 
-def _empty(path: Path) -> SetAsideError:
+def _empty() -> SetAsideError:
     return SetAsideError(
         "empty_file", "The file has no bytes; a day without activity is a header with no rows. Ask for it again."
     )
 
 
-def _guarded(opened: Callable[[], Iterator[bytes]], path: Path) -> Iterator[bytes]:
+def _guarded(opened: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
     """Turn what the libraries raise on damaged archives into a reason."""
     try:
         yield from opened()
@@ -88,6 +89,16 @@ def _guarded(opened: Callable[[], Iterator[bytes]], path: Path) -> Iterator[byte
         raise SetAsideError(
             "not_this_format", f"The archive cannot be opened ({error}); ask for a plain zip without a password."
         ) from error
+
+
+def _probe(path: Path) -> None:
+    """Unpack as much as shows a bomb, and drop it: reading its records first would take seconds."""
+    left = RATIO_FREE_BYTES + BLOCK_BYTES
+    with path.open("rb") as stream:
+        for block in _guarded(lambda: _gunzip(stream)):
+            left -= len(block)
+            if left < 0:
+                break
 
 
 def _gunzip(stream: BinaryIO) -> Iterator[bytes]:
