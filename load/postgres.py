@@ -174,13 +174,15 @@ class PostgresWarehouse:
         self.connection.commit()
         return [(name, key, [(int(f), int(r)) for f, r in json.loads(pairs)]) for name, key, pairs in rows]
 
-    def judged_by_old_contract(self) -> list[tuple[int, int]]:
-        """Return (file_id, record_no) of every record that a contract set aside which has changed since."""
+    def set_aside_records(self, *, by_old_contract_only: bool) -> list[tuple[int, int]]:
+        """Return (file_id, record_no) of what is set aside; if wanted, only by contracts that changed since."""
         rows = self._rows(
             "select q.file_id, q.record_no from {{ silver }}.quarantine as q"
             " inner join {{ bronze }}.file as f on q.file_id = f.file_id"
             " inner join {{ ops }}.feed as d on f.feed_id = d.feed_id"
-            " where q.known_to is null and q.contract_hash <> d.contract_hash order by q.file_id, q.record_no"
+            " where q.known_to is null and (q.contract_hash <> d.contract_hash or not %s)"
+            " order by q.file_id, q.record_no",
+            (by_old_contract_only,),
         )
         self.connection.commit()
         return [(int(f), int(r)) for f, r in rows]

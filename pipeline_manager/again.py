@@ -43,8 +43,9 @@ def waiting_records(warehouse: PostgresWarehouse, reader: ReferenceReader) -> di
 
 
 def tasks_again(
-    warehouse: PostgresWarehouse, reader: ReferenceReader, feeds: Feeds, bronze_dir: Path, changed: Iterable[int]
-) -> list[Task]:
+    warehouse: PostgresWarehouse, reader: ReferenceReader, feeds: Feeds, bronze_dir: Path, changed: Iterable[int],
+    *, everything: bool,
+) -> list[Task]:  # fmt: skip
     """Return the reading tasks of everything that is to be judged again.
 
     Args:
@@ -53,10 +54,11 @@ def tasks_again(
         feeds: the contracts.
         bronze_dir: where landed files lie.
         changed: files to judge again as a whole.
+        everything: all that is set aside, whatever it waits for.
     """
     manifest = {f.file_id: f for f in warehouse.manifest().values() if f.feed in feeds.contracts}
     ready = waiting_records(warehouse, reader)
-    for file_id, record_no in warehouse.judged_by_old_contract():
+    for file_id, record_no in warehouse.set_aside_records(by_old_contract_only=not everything):
         ready.setdefault(file_id, set()).add(record_no)
     tasks = []
     for file_id in sorted(set(ready) | set(changed)):

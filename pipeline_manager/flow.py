@@ -14,6 +14,8 @@ from etl_pipeline.core.errors import RetryStepError, SetAsideError
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.progress import Progress
 from etl_pipeline.core.settings import Settings
+from extract.extract_api import extract_api
+from extract.extract_database import extract_database, source_url
 from load.postgres import ManifestFile, PostgresWarehouse, contract_hash
 from pipeline_manager.again import tasks_again
 from pipeline_manager.ingest import Ingest, Task, landed_again
@@ -33,19 +35,21 @@ class Options:
 
     Attributes:
         feeds: folder of contracts.
-        inbox: folder of received files.
+        inbox: folder of received files; None takes nothing new in.
         env: environment, None for prod.
         database_url: the warehouse; None for the settings' or the embedded server.
         full_refresh: drop the environment's schemas and rebuild everything from bronze and the inbox.
         gold_tests: run the data tests of gold after loading.
+        retry: judge everything that is set aside again, whatever it waits for.
     """
 
     feeds: Path
-    inbox: Path
+    inbox: Path | None
     env: str | None = None
     database_url: str | None = None
     full_refresh: bool = False
     gold_tests: bool = True
+    retry: bool = False
 
 
 @dataclass
@@ -59,6 +63,7 @@ class _Run:
     report: RunReport
     progress: Progress
     changed: list[int] = field(default_factory=list)
+    extracts: Path | None = None
 
 
 def run_flow(options: Options, settings: Settings, progress: Progress) -> RunReport:
@@ -86,9 +91,10 @@ def run_flow(options: Options, settings: Settings, progress: Progress) -> RunRep
             feed_ids = warehouse.register_feeds(list(feeds.contracts.values()))
             ingest = Ingest(feeds, warehouse, feed_ids, uuid.uuid4().hex)
             run = _Run(feeds, warehouse, ingest, settings.bronze_dir, report, progress)
-            landed = land_all(run, options.inbox) + received
-            load_all(run, landed)
-            judge_again(run)
+            extract_all(run, settings)
+            landed = land_all(run, [p for p in (options.inbox, run.extracts) if p]) + received
+            load_all(run, landed, retry=options.retry)
+            judge_again(run, retry=options.retry)
             publish_gold(opened, feeds, report, progress, run_tests=options.gold_tests)
     report.seconds = time.monotonic() - started
     return report
@@ -103,26 +109,42 @@ def _landed_before(warehouse: PostgresWarehouse, bronze_dir: Path, feeds: Feeds)
     ]
 
 
-def land_all(run: _Run, inbox: Path) -> list[Landed]:
+def extract_all(run: _Run, settings: Settings) -> None:
+    """Fetch the feeds that come from databases and APIs into a folder that is landed like an inbox."""
+    for name, contract in sorted(run.feeds.contracts.items()):
+        if contract.extract is None:
+            continue
+        run.extracts = settings.home / "extracts" / run.feeds.retailer.retailer
+        run.progress.step(f"extract {name}")
+        url = source_url(name, contract.extract, settings.environ)
+        if contract.extract.kind == "database":
+            extract_database(name, contract.extract, url, run.extracts)
+        else:
+            extract_api(name, contract.extract, url, run.extracts, settings.environ)
+        run.progress.done()
+
+
+def land_all(run: _Run, inboxes: list[Path]) -> list[Landed]:
     """Keep every received file once under its content; report what no contract claims."""
     run.progress.step("land")
     landed: list[Landed] = []
-    claimed: set[Path] = set()
-    for name, contract in sorted(run.feeds.contracts.items()):
-        for path in matching_files(inbox, contract.files):
-            claimed.add(path)
-            try:
-                landed.append(land(path, inbox=inbox, bronze_dir=run.bronze_dir, feed=name, files=contract.files))
-            except (SetAsideError, RetryStepError) as error:
-                run.report.refused[str(path.relative_to(inbox))] = str(error)
-            run.progress.advance()
-    everything = (p for p in inbox.rglob("*") if p.is_file() and not p.name.startswith("."))
-    run.report.unclaimed = sorted(p.relative_to(inbox).as_posix() for p in everything if p not in claimed)
+    for inbox in inboxes:
+        claimed: set[Path] = set()
+        for name, contract in sorted(run.feeds.contracts.items()):
+            for path in matching_files(inbox, contract.files):
+                claimed.add(path)
+                try:
+                    landed.append(land(path, inbox=inbox, bronze_dir=run.bronze_dir, feed=name, files=contract.files))
+                except (SetAsideError, RetryStepError) as error:
+                    run.report.refused[str(path.relative_to(inbox))] = str(error)
+                run.progress.advance()
+        everything = (p for p in inbox.rglob("*") if p.is_file() and not p.name.startswith("."))
+        run.report.unclaimed += sorted(p.relative_to(inbox).as_posix() for p in everything if p not in claimed)
     run.progress.done(f"{len(landed)} files")
     return landed
 
 
-def load_all(run: _Run, landed: list[Landed]) -> None:
+def load_all(run: _Run, landed: list[Landed], *, retry: bool) -> None:
     """Load the files that the manifest does not have, group by group."""
     manifest = run.warehouse.manifest()
     tasks: dict[str, list[Task]] = {}
@@ -137,6 +159,11 @@ def load_all(run: _Run, landed: list[Landed]) -> None:
         run.report.line(file.feed).files_new += old is None
         task = Task(file) if old is None else Task(file, old.file_id, is_whole=True)
         tasks.setdefault(file.feed, []).append(task)
+    if retry:
+        for old in manifest.values():
+            if old.status == "set_aside" and old.feed in run.feeds.contracts:
+                again = landed_again(run.bronze_dir, old.feed, old.name, old.sha256, old.logical_time)
+                tasks.setdefault(old.feed, []).append(Task(again, old.file_id, is_whole=True))
     for group in load_order(run.feeds.contracts):
         for batch in _batches([task for feed in group for task in tasks.get(feed, [])]):
             _load_batch(run, "load " + ", ".join(sorted({t.landed.feed for t in batch})), batch)
@@ -168,14 +195,16 @@ def _load_batch(run: _Run, step: str, tasks: list[Task]) -> None:
     run.progress.done(f"{done.applied.records:,} records, {done.applied.touched_keys:,} stock keys touched")
 
 
-def judge_again(run: _Run) -> None:
+def judge_again(run: _Run, *, retry: bool) -> None:
     """Judge again what waited for a code that has come, and what used a code whose meaning changed."""
     tried: set[tuple[int, frozenset[int] | None]] = set()
     for _ in range(MOST_ROUNDS):
         changed, run.changed = sorted(set(run.changed)), []
         tasks = [
             task
-            for task in tasks_again(run.warehouse, run.ingest.reader, run.feeds, run.bronze_dir, changed)
+            for task in tasks_again(
+                run.warehouse, run.ingest.reader, run.feeds, run.bronze_dir, changed, everything=retry
+            )
             if (task.file_id or 0, task.record_nos) not in tried or task.file_id in changed
         ]
         if not tasks:

@@ -1,12 +1,121 @@
-"""After the load: gold deployed and tested, laws checked, snapshots sealed, the report filled."""
+"""After the load: gold deployed and tested, snapshots sealed, laws checked, the report filled from gold."""
 
+from typing import Any
+
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import RealDictCursor
+
+from data_warehouse.dbt_runner import build_gold
 from etl_pipeline.contracts.loading import Feeds
+from etl_pipeline.core.errors import StopRunError
+from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.progress import Progress
 from pipeline_manager.report import RunReport
 from pipeline_manager.warehouse import OpenWarehouse
+
+_FEEDS = """
+    select feed, sum(records) as records, sum(accepted) as accepted, sum(duplicate) as duplicate,
+        sum(superseded) as superseded, sum(non_data) as non_data, sum(quarantined) as quarantined,
+        count(*) filter (where status = 'set_aside') as files_set_aside
+    from {{ gold }}.feed_file group by feed order by feed
+"""
+_SET_ASIDE = """
+    select feed, reason, min(file_name || ', line ' || line_no) as example, min(sentence) as sentence,
+        count(*) as records
+    from {{ gold }}.quarantine group by feed, reason
+    union all
+    select d.feed, f.reason, f.name, f.sentence, 1
+    from {{ bronze }}.file as f inner join {{ ops }}.feed as d on f.feed_id = d.feed_id where f.status = 'set_aside'
+    order by feed, reason
+"""
+_STOCK = """
+    select location_code, sum(on_hand) as on_hand, count(*) as keys,
+        count(*) filter (where is_negative) as negative, count(*) filter (where not is_anchored) as unanchored
+    from {{ gold }}.stock_on_hand group by location_code order by location_code
+"""
+_RISKS = """
+    select what, count(*) as keys,
+        (array_agg(product_code || ' at ' || location_code || ' (' || on_hand || ')'
+            order by on_hand, product_code, location_code))[1:3] as examples
+    from {{ gold }}.stock_risk group by what order by what
+"""
+_LAST_LOAD = "select coalesce(max(known), 0) as known from {{ ops }}.batch"
+_CHECKED = """
+    select coalesce(bool_and(is_kept), %s = 0) as is_checked
+    from {{ ops }}.law where known = (select max(known) from {{ ops }}.batch)
+"""
+_LAST_DAY = """
+    select (max(event_time) at time zone
+        coalesce((select value from {{ ops }}.setting where name = 'zone'), 'UTC'))::date - 1 as day
+    from (
+        select max(event_time) as event_time from {{ silver }}.fact_movement where known_to is null
+        union all
+        select max(event_time) from {{ silver }}.fact_sale where known_to is null
+    ) as latest
+"""
+
+
+def rows(connection: Connection, schemas: Schemas, statement: str, arguments: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401
+    """Return the rows of a query as mappings."""
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(schemas.render(statement), arguments)
+        found = [dict(row) for row in cursor.fetchall()]
+    connection.commit()
+    return found
 
 
 def publish_gold(
     opened: OpenWarehouse, feeds: Feeds, report: RunReport, progress: Progress, *, run_tests: bool
 ) -> None:
-    """Publish gold and fill the report."""
+    """Check the laws, publish gold, seal the snapshots of closed days and fill the report.
+
+    Raises:
+        StopRunError: a law is broken or a model of gold failed; what was published before stays.
+    """
+    connection, schemas = opened.warehouse.connection, opened.warehouse.schemas
+    report.known = rows(connection, schemas, _LAST_LOAD)[0]["known"]
+    is_open = not rows(connection, schemas, _CHECKED, (report.known,))[0]["is_checked"]
+    progress.step("laws")
+    report.laws = rows(connection, schemas, "select * from {{ ops }}.check_laws(%s)", (report.known,)) if is_open else []
+    progress.done(f"{sum(law['is_kept'] for law in report.laws)} of {len(report.laws)} kept")
+    if report.broken_laws:
+        told = "; ".join(f"law {law['law']}: {law['sentence']}" for law in report.broken_laws)
+        raise StopRunError(f"A law of the warehouse is broken: {told}. Gold was not published anew; see ops.law.")
+    progress.step("gold")
+    built = build_gold(
+        opened.url, schemas, target_dir=opened.settings.home / "dbt" / schemas.env,
+        run_tests=run_tests and is_open,
+    )  # fmt: skip
+    tests = sum(node.kind == "test" for node in built.nodes)
+    progress.done(("built" if built.is_built else "up to date") + (f", {tests} data tests passed" if tests else ""))
+    if is_open:
+        _snapshots(connection, schemas, feeds, report, progress)
+    _fill(connection, schemas, report)
+
+
+def _snapshots(
+    connection: Connection, schemas: Schemas, feeds: Feeds, report: RunReport, progress: Progress
+) -> None:
+    """Seal stock, product and sales of every closed business day that the retailer keeps."""
+    days = feeds.retailer.snapshot_days
+    last = rows(connection, schemas, _LAST_DAY)[0]["day"]
+    if not days or last is None:
+        return
+    progress.step("snapshots")
+    sealed = rows(
+        connection, schemas,
+        "select * from {{ gold }}.snapshot_days((%(last)s::date - %(days)s::integer + 1)::date, %(last)s::date, %(known)s)",
+        {"last": last, "days": days, "known": report.known},
+    )  # fmt: skip
+    report.snapshots = sum(bool(row["is_new"]) for row in sealed)
+    progress.done(f"{report.snapshots} sealed")
+
+
+def _fill(connection: Connection, schemas: Schemas, report: RunReport) -> None:
+    for row in rows(connection, schemas, _FEEDS):
+        line = report.line(row.pop("feed"))
+        for name, value in row.items():
+            setattr(line, name, int(value))
+    report.set_aside = rows(connection, schemas, _SET_ASIDE)
+    report.stock = rows(connection, schemas, _STOCK)
+    report.risks = rows(connection, schemas, _RISKS)

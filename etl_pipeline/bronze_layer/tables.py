@@ -5,6 +5,7 @@ rendered as JSON lines, one array of texts a row (UTF-8), and the addresses lie 
 the same file, whatever the chunks. `line_no` is the row: of the sheet, or of the rendering with its header line.
 """
 
+import io
 import datetime as dt
 import json
 import warnings
@@ -150,7 +151,7 @@ def _sheet_rows(path: Path, files: Files) -> Iterator[list[str]]:
         with warnings.catch_warnings():
             # openpyxl warns of styles and extensions that it leaves out; values are not concerned.
             warnings.simplefilter("ignore")
-            workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            workbook = openpyxl.load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True)
             try:
                 sheet = _sheet(workbook, files.xlsx.sheet)
                 sheet.reset_dimensions()

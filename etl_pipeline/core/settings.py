@@ -24,10 +24,12 @@ class Settings:
     Attributes:
         home: folder of everything we keep outside the warehouse.
         database_url: the warehouse; None means the embedded server.
+        environ: environment and `.env` together, for the addresses and tokens of sources.
     """
 
     home: Path
     database_url: str | None = field(default=None, repr=False)
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def bronze_dir(self) -> Path:
@@ -68,7 +70,7 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
     if url is not None and url.startswith("postgres://"):  # libpq takes it, SQLAlchemy does not
         url = "postgresql" + url.removeprefix("postgres")
     home = Path(values.get("SYSTOCK_HOME", ".systock")).expanduser()
-    return Settings(home=cwd / home, database_url=url)
+    return Settings(home=cwd / home, database_url=url, environ=values)
 
 
 def redact(text: str) -> str:

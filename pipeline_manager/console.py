@@ -1,0 +1,71 @@
+"""The command layer's manners: exit codes, and errors as sentences instead of tracebacks."""
+
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from etl_pipeline.core.errors import UsageError, WarehouseError
+from etl_pipeline.core.log import set_up_logging
+from etl_pipeline.core.settings import load_settings, redact
+
+DONE, STOPPED, WRONG_USE, SET_ASIDE = 0, 1, 2, 3
+
+
+def exit_with(code: int) -> NoReturn:
+    """End the command."""
+    raise SystemExit(code)
+
+
+def _say(sentence: str, code: int, *, as_json: bool) -> NoReturn:
+    if as_json:
+        sys.stdout.write(json.dumps({"error": sentence, "exit_code": code}) + "\n")
+    else:
+        sys.stderr.write(f"{sentence}\n")
+    raise SystemExit(code)
+
+
+def _keep_traceback(error: BaseException) -> Path | None:
+    """Write the traceback where a developer finds it; a person gets a sentence."""
+    try:
+        folder = load_settings(os.environ, Path.cwd()).log_dir
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / "last_error.txt"
+        target.write_text(redact("".join(traceback.format_exception(error))), encoding="utf-8")
+    except OSError:
+        return None
+    return target
+
+
+@contextmanager
+def command_errors(*, as_json: bool = False) -> Iterator[None]:
+    """Turn errors into a sentence and an exit code: 1 stopped, 2 wrong use or contract; 0 when another run works."""
+    set_up_logging("WARNING")
+    try:
+        yield
+    except UsageError as error:
+        _say(redact(str(error)), WRONG_USE, as_json=as_json)
+    except WarehouseError as error:
+        is_harmless = type(error).__name__ == "AlreadyRunningError"
+        _say(redact(str(error)), DONE if is_harmless else STOPPED, as_json=as_json)
+    except KeyboardInterrupt:
+        _say("Stopped on request. Nothing of the unfinished batch was kept; start it again.", STOPPED, as_json=as_json)
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(DONE) from None
+    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback reaches a person
+        logging.getLogger(__name__).debug("unexpected", exc_info=True)
+        kept = _keep_traceback(error)
+        where = f" Its details are in {kept}." if kept else ""
+        told = redact(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+        _say(
+            f"Something unexpected stopped the run: {told}. What was published before stays.{where} Try again; if it "
+            "happens again, send that file with your report.",
+            STOPPED,
+            as_json=as_json,
+        )

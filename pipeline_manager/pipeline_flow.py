@@ -1,0 +1,60 @@
+"""The main job: `python -m pipeline_manager.pipeline_flow`. With no arguments it runs the simulated retailer."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline_manager.console import DONE, SET_ASIDE, command_errors, exit_with
+
+FEEDS_HELP = "Folder of contracts (retailer.yml and one YAML file a feed)."
+INBOX_HELP = "Folder of received files; default: the inbox below SYSTOCK_HOME."
+URL_HELP = "The warehouse; default: SYSTOCK_DATABASE_URL, else the embedded server."
+
+
+def run(
+    feeds: Annotated[Path | None, typer.Option(help=FEEDS_HELP)] = None,
+    inbox: Annotated[Path | None, typer.Option(help=INBOX_HELP)] = None,
+    env: Annotated[str | None, typer.Option(help="Environment: its own schemas; default: prod.")] = None,
+    database_url: Annotated[str | None, typer.Option(help=URL_HELP)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")] = False,
+    full_refresh: Annotated[bool, typer.Option(help="Drop the schemas and rebuild everything from bronze.")] = False,
+    strict: Annotated[bool, typer.Option(help="Exit with 3 when records are set aside.")] = False,
+    gold_tests: Annotated[bool, typer.Option(help="Run gold's data tests after loading.")] = True,
+) -> None:
+    """Load what is new in the inbox, publish gold, and tell what came of it.
+
+    Example: python -m pipeline_manager.pipeline_flow --feeds feeds/openbravo --inbox ~/extracts
+    """
+    with command_errors(as_json=as_json):
+        from etl_pipeline.core.progress import make_progress
+        from etl_pipeline.core.settings import load_settings
+        from pipeline_manager.demo import demo_options
+        from pipeline_manager.flow import Options, run_flow
+
+        settings = load_settings(os.environ, Path.cwd())
+        progress = make_progress("silent" if as_json else "auto", sys.stderr)
+        feeds, inbox = demo_options(feeds, inbox, settings, progress)
+        options = Options(feeds, inbox, env, database_url, full_refresh, gold_tests)
+        report = run_flow(options, settings, progress)
+        if as_json:
+            sys.stdout.write(json.dumps(report.as_json(), default=str, indent=2) + "\n")
+        else:
+            from rich.console import Console
+
+            from pipeline_manager.rendering import render
+
+            render(report, Console(highlight=False))
+    exit_with(SET_ASIDE if strict and report.quarantined else DONE)
+
+
+def main() -> None:
+    """Run the flow as a command."""
+    typer.run(run)
+
+
+if __name__ == "__main__":
+    main()
