@@ -228,13 +228,14 @@ class _Draft:
                 self._fact_column(kind, column.name, required=column.required)
         if kind == "sale":
             self.add(
-                "  # A till line is a movement too: copy the block with `fact: movement`, `movement_class: {const: sale}`"
+                "  # A till line is a movement too: copy it with `fact: movement`, `movement_class: {const: sale}`"
             )
             self.add("  # and `quantity: {from: ..., negate: true}`, unless another feed tells the stock.")
         self.add("# schedule: {every_hours: 24}  (when files are due)")
 
     def _fact_column(self, kind: str, name: str, *, required: bool) -> None:
-        source = self.meaning.best(*_SOURCES.get(name, ()))
+        words = _SOURCES.get(name, ())
+        source = self.meaning.best(*words, "document") if name == f"{kind}_code" else self.meaning.best(*words)
         place = f"      {name}: "
         if name in _LABELS and required:
             self._label(place, name, kind)

@@ -67,6 +67,10 @@ class Meaning:
         """Return the best column of the first meaning that has one."""
         return next((self.columns[name][0] for name in names if self.columns.get(name)), None)
 
+    def others(self, names: tuple[str, ...]) -> list[str]:
+        """Return up to three columns that have the same meaning as the best one."""
+        return next((self.columns[name][1:4] for name in names if self.columns.get(name)), [])
+
 
 def columns_by_meaning(sample: Sample, profiles: dict[str, Profile]) -> dict[str, list[str]]:
     """Return meaning -> columns; a column is used for its strongest meaning that its values fit."""
