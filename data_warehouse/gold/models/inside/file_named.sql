@@ -1,0 +1,44 @@
+{{ config(materialized='ephemeral') }}
+-- file_named: every file received under one name. The same bytes may arrive under several: the least one is shown,
+-- so that the order of arrival does not decide.
+-- Grain: one row per feed and content.
+-- Reads: bronze.file, bronze.file_name, ops.feed.   Used by: every view that names a file.
+with
+
+file as (
+    select * from {{ source('bronze', 'file') }}
+),
+
+feed as (
+    select
+        feed_id,
+        feed
+    from {{ source('ops', 'feed') }}
+),
+
+least_name as (
+    select
+        file_id,
+        min(name collate "C") as name
+    from {{ source('bronze', 'file_name') }}
+    group by file_id
+),
+
+file_named as (
+    select
+        f.file_id,
+        e.feed,
+        f.sha256,
+        f.logical_time,
+        f.status,
+        f.reason,
+        f.records,
+        f.non_data,
+        f.known,
+        coalesce(n.name, f.name) as file_name
+    from file as f
+    inner join feed as e on f.feed_id = e.feed_id
+    left join least_name as n on f.file_id = n.file_id
+)
+
+select * from file_named

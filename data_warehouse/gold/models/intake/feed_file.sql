@@ -1,0 +1,59 @@
+-- feed_file: every file received, and what became of its records.
+-- Grain: one row per feed and content. records = non_data + accepted + superseded + quarantined + duplicate.
+-- A record that several files carry is accepted in its home, the earliest of them by logical time, and a duplicate in
+-- the others: so the counts do not depend on the order of arrival. A file set aside whole has no counts.
+-- Reads: file_named, silver.record, silver.quarantine.   Used by: people who send files, law 1.
+with
+
+file as (
+    select * from {{ ref('file_named') }}
+),
+
+home as (
+    select
+        file_id,
+        sum(case when is_current then 1 else 0 end) as accepted,
+        sum(case when is_current then 0 else 1 end) as superseded
+    from {{ source('silver', 'record') }}
+    group by file_id
+),
+
+set_aside as (
+    select
+        file_id,
+        count(*) as quarantined
+    from {{ source('silver', 'quarantine') }}
+    where known_to is null
+    group by file_id
+),
+
+feed_file as (
+    select
+        f.feed,
+        f.file_name,
+        f.sha256,
+        f.logical_time,
+        f.status,
+        f.reason,
+        f.records,
+        cast(coalesce(h.accepted, 0) as bigint) as accepted,
+        case
+            when f.status = 'loaded'
+                then
+                    cast(
+                        f.records - f.non_data
+                        - coalesce(h.accepted, 0) - coalesce(h.superseded, 0) - coalesce(q.quarantined, 0)
+                        as bigint
+                    )
+            else 0
+        end as duplicate,
+        cast(coalesce(h.superseded, 0) as bigint) as superseded,
+        f.non_data,
+        coalesce(q.quarantined, 0) as quarantined,
+        f.known
+    from file as f
+    left join home as h on f.file_id = h.file_id
+    left join set_aside as q on f.file_id = q.file_id
+)
+
+select * from feed_file

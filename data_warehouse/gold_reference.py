@@ -1,0 +1,91 @@
+"""Renders docs/gold.md from the descriptions of the dbt project, which are their one home."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+MODELS = Path(__file__).parent / "gold" / "models"
+PAGE = Path(__file__).parents[1] / "docs" / "gold.md"
+_DOC = re.compile(r"{% docs (\w+) %}\n(.*?)\n{% enddocs %}", re.DOTALL)
+_REFERENCE = re.compile(r"{{ doc\('(\w+)'\) }}")
+
+_HEAD = """# Gold
+
+What people and BI tools read. Every view, its grain, its columns and one example query. This page is rendered from the
+dbt project (`python -m data_warehouse.gold_reference`); a test refuses drift. The same words are comments in the
+database: `\\d+ gold.stock_on_hand`.
+
+- Read as `bi_reader` (`grant bi_reader to ...`): it sees gold and nothing else.
+- Stock may be added up over products and places, never over time; money never over currencies.
+- "Now" is the latest instant known to the warehouse, by its files' own times. No clock decides a number.
+- `known` is the load sequence number at which something was learned. It orders loads; it is no time.
+
+## Extending gold
+
+The views are a dbt project in `data_warehouse/gold`. Add `models/<folder>/<view>.sql` (header with grain, reads and
+used by; imports as CTEs on top; the last CTE named like the view) and describe the view and every column in the
+folder's YAML; new words for columns go to `models/columns.md`. The next run deploys what has changed: the project's
+hash is kept in `ops.setting` as `gold_version`. A rebuilt view is swapped in one transaction, and **views of others
+that depend on it are dropped with it**: build on gold inside this project. By hand:
+
+```sh
+cd data_warehouse/gold
+export SYSTOCK_DBT_HOST=... SYSTOCK_DBT_PORT=5432 SYSTOCK_DBT_USER=... SYSTOCK_DBT_DATABASE=systock
+export DBT_ENV_SECRET_SYSTOCK_PASSWORD=...
+dbt build --profiles-dir . --target-path /tmp/gold --log-path /tmp/gold
+dbt build --profiles-dir . --target-path /tmp/gold --log-path /tmp/gold \\
+    --vars '{bronze_schema: exp1_bronze, silver_schema: exp1_silver, gold_schema: exp1_gold, ops_schema: exp1_ops}'
+dbt source freshness --profiles-dir . --target-path /tmp/gold --log-path /tmp/gold   # has a load run lately?
+```
+
+## Snapshots
+
+Sealed business days, beside the views: `gold.snapshot` (one row per kind, business date and version),
+`gold.stock_snapshot`, `gold.product_snapshot`, `gold.sales_snapshot` (rows by `snapshot_id`) and
+`gold.snapshot_difference` (what a restated version changed).
+
+```sql
+select * from gold.snapshot_days(date '2025-03-01', date '2025-03-31');  -- both days included
+select gold.snapshot_stock(date '2025-03-01');                           -- one day, the snapshot's number
+select * from gold.snapshot_difference order by snapshot_id;             -- what late facts changed
+select * from gold.broken_snapshots();                                   -- the chain of hashes: none is right
+select * from gold.altered_snapshots();                                  -- rows against their hash; reads everything
+```
+
+The same facts give the same snapshot and write nothing; other facts give the next version beside it. A day that is not
+over at every place is refused by the procedures of one day and left out by `snapshot_days`; one that is not over by the
+warehouse's own zone is refused by all. A location's day ends by its zone and `day_close_minutes`; where it has no zone,
+by `ops.setting` `zone`. Products are frozen at midnight of that zone. The version that holds is the greatest.
+"""
+
+
+def described_models() -> list[dict[str, Any]]:
+    """Return the views of gold as YAML describes them, with the words of columns filled in."""
+    words = dict(_DOC.findall((MODELS / "columns.md").read_text(encoding="utf-8")))
+    found: list[dict[str, Any]] = []
+    for path in sorted(MODELS.rglob("*.yml")):
+        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
+            if path.parent.name == "inside":
+                continue
+            columns = {c["name"]: _REFERENCE.sub(lambda m: words[m[1]], c["description"]) for c in model["columns"]}
+            found.append({"name": model["name"], "folder": path.parent.name, "description": model["description"],
+                          "columns": columns, **model["config"]["meta"]})  # fmt: skip
+    return found
+
+
+def gold_page() -> str:
+    """Return the text of docs/gold.md."""
+    parts = [_HEAD, "## Views\n"]
+    for model in described_models():
+        rows = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in model["columns"].items())
+        parts.append(
+            f"### gold.{model['name']}\n\n{model['description']}\n\n**Grain:** {model['grain']}\n\n"
+            f"| Column | Meaning |\n|---|---|\n{rows}\n\n```sql\n{model['example']}\n```\n"
+        )
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(gold_page(), encoding="utf-8")
