@@ -42,27 +42,27 @@ begin
     )
 
     select
-        r.feed_id, r.epoch, r.document, r.line, r.content_hash, r.revision_no, r.updated_at, r.last_file_at,
-        r.is_void, r.file_id, r.record_no, r.line_no, r.byte_start, r.byte_end, r.logical_time, r.sha256,
-        r.is_judged_again, o.record_id as old_record_id, o.file_id as old_file_id, o.record_no as old_record_no,
-        o.last_file_at as old_last_file_at,
-        cast(null as bigint) as record_id
-    from ranked as r
-    left join {{ silver }}.record as o
-        on
-            r.feed_id = o.feed_id
-            and r.epoch = o.epoch
-            and r.document = o.document
-            and r.line = o.line
-            and r.content_hash = o.content_hash
-    where r.place = 1
-    order by r.file_id, r.record_no;
-
-    update pg_temp.arrived
-    set record_id = coalesce(
-        old_record_id,
-        nextval(pg_get_serial_sequence('{{ silver }}.record', 'record_id')::regclass)
-    );
+        a.*,
+        coalesce(
+            a.old_record_id, nextval(cast(pg_get_serial_sequence('{{ silver }}.record', 'record_id') as regclass))
+        ) as record_id
+    from (
+        select
+            r.feed_id, r.epoch, r.document, r.line, r.content_hash, r.revision_no, r.updated_at, r.last_file_at,
+            r.is_void, r.file_id, r.record_no, r.line_no, r.byte_start, r.byte_end, r.logical_time, r.sha256,
+            r.is_judged_again, o.record_id as old_record_id, o.file_id as old_file_id,
+            o.record_no as old_record_no, o.last_file_at as old_last_file_at
+        from ranked as r
+        left join {{ silver }}.record as o
+            on
+                r.feed_id = o.feed_id
+                and r.epoch = o.epoch
+                and r.document = o.document
+                and r.line = o.line
+                and r.content_hash = o.content_hash
+        where r.place = 1
+        order by r.file_id, r.record_no
+    ) as a;
     analyze pg_temp.arrived;
 
     insert into {{ silver }}.record (

@@ -1,5 +1,6 @@
 """Text to UTC instants. A local time that does not exist is never guessed; one that exists twice is flagged."""
 
+import re
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 INSTANT = pa.timestamp("us", "UTC")
-HAS_OFFSET = r"(?i)(?:z|[+-]\d{2}:?\d{2})$"
+HAS_OFFSET = re.compile(r":.*(?:z|[+-]\d{2}(?::?\d{2})?)$", re.IGNORECASE)
+"""An offset ends a text with a clock in it; the -10 of a bare date is a day."""
+NAT = np.iinfo(np.int64).min
+MOST_EPOCH_DIGITS = 15
+MICROSECONDS_A_DAY = 86_400_000_000
 _EPOCHS = {"epoch_s": "s", "epoch_ms": "ms"}
 
 
@@ -39,40 +44,51 @@ def is_zone(name: str) -> bool:
     return True
 
 
-def _parse_naive(text: pd.Series, formats: list[str]) -> tuple[pd.Series, pd.Series]:
-    """Return (instants, local times) of distinct texts; each text is in one of them or in none."""
-    instants = pd.Series(pd.NaT, index=text.index, dtype="datetime64[us, UTC]")
-    local = pd.Series(pd.NaT, index=text.index, dtype="datetime64[us]")
+def _microseconds(found: pd.DatetimeIndex) -> np.ndarray:
+    """Return times as microseconds since 1970, NAT where there is none."""
+    return np.asarray(found.as_unit("us").asi8)
+
+
+def _parse_one(todo: list[str], form: str) -> tuple[np.ndarray, bool]:
+    """Return (microseconds, whether they are UTC) of texts in one format."""
+    if form in _EPOCHS:
+        number = pd.to_numeric(pd.Series([t if t.isdecimal() and len(t) < MOST_EPOCH_DIGITS else None for t in todo]))
+        return _microseconds(pd.DatetimeIndex(pd.to_datetime(number, unit=_EPOCHS[form], errors="coerce"))), True
+    wanted = "ISO8601" if form == "iso" else form
+    is_utc = "%z" in form or (form == "iso" and any(HAS_OFFSET.search(text) for text in todo))
+    found = pd.to_datetime(pd.Index(todo, dtype="object"), format=wanted, errors="coerce", utc=is_utc)
+    return _microseconds(pd.DatetimeIndex(found)), is_utc
+
+
+def _parse_distinct(texts: list[str], formats: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return (instants, local times) in microseconds; each text is in one of them or in none."""
+    instants = np.full(len(texts), NAT, dtype=np.int64)
+    local = np.full(len(texts), NAT, dtype=np.int64)
     for form in formats:
-        open_ = instants.isna() & local.isna() & text.notna()
-        if not open_.any():
+        open_ = np.flatnonzero((instants == NAT) & (local == NAT))
+        if not len(open_):
             break
-        todo = text[open_]
-        if form in _EPOCHS:
-            number = pd.to_numeric(todo.where(todo.str.fullmatch(r"\d{1,14}")), errors="coerce")
-            found = pd.to_datetime(number, unit=_EPOCHS[form], utc=True, errors="coerce")
-            instants[open_] = found.astype("datetime64[us, UTC]")
-            continue
-        offset = todo.str.contains(HAS_OFFSET, regex=True) if form == "iso" else pd.Series("%z" in form, index=todo.index)
-        wanted = "ISO8601" if form == "iso" else form
-        # A bare date such as 2024-12-10 ends like an offset (-10 is not hh:mm), so iso needs a clock before it.
-        if form == "iso":
-            offset &= todo.str.contains(":", regex=False)
-        if offset.any():
-            found = pd.to_datetime(todo[offset], format=wanted, utc=True, errors="coerce")
-            instants[found.index] = found.astype("datetime64[us, UTC]")
-        if (~offset).any():
-            found = pd.to_datetime(todo[~offset], format=wanted, errors="coerce")
-            local[found.index] = found.astype("datetime64[us]")
+        groups = [open_]
+        if form == "iso" and len({bool(HAS_OFFSET.search(texts[i])) for i in open_}) > 1:
+            has = np.array([bool(HAS_OFFSET.search(texts[i])) for i in open_])
+            groups = [open_[has], open_[~has]]
+        for group in groups:
+            found, is_utc = _parse_one([texts[i] for i in group], form)
+            (instants if is_utc else local)[group] = found
     return instants, local
 
 
-def _localize(local: pd.Series, zone: str) -> tuple[pd.Series, pd.Series, pd.Series]:
+def _localize(local: np.ndarray, zone: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (instants, in gap, ambiguous) of local times of one zone."""
-    first = local.dt.tz_localize(zone, ambiguous=np.ones(len(local), dtype=bool), nonexistent="NaT")
-    second = local.dt.tz_localize(zone, ambiguous=np.zeros(len(local), dtype=bool), nonexistent="NaT")
-    gap = local.notna() & first.isna()
-    return first.dt.tz_convert("UTC").astype("datetime64[us, UTC]"), gap, local.notna() & (first != second) & ~gap
+    given = local != NAT
+    if zone == "UTC" or not given.any():
+        return local, np.zeros(len(local), dtype=bool), np.zeros(len(local), dtype=bool)
+    naive = pd.DatetimeIndex(local.view("datetime64[us]"))
+    flags = np.ones(len(local), dtype=bool)
+    first = _microseconds(naive.tz_localize(zone, ambiguous=flags, nonexistent="NaT"))
+    second = _microseconds(naive.tz_localize(zone, ambiguous=~flags, nonexistent="NaT"))
+    gap = given & (first == NAT)
+    return first, gap, given & (first != second) & ~gap
 
 
 def parse_instants(text: pa.Array, formats: list[str], zones: pa.Array | str) -> Instants:
@@ -84,41 +100,40 @@ def parse_instants(text: pa.Array, formats: list[str], zones: pa.Array | str) ->
         zones: IANA zone of local times, one for all or one a row.
     """
     coded = pc.dictionary_encode(text)
-    distinct = pd.Series(coded.dictionary.to_pylist(), dtype="object")
     codes = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
     given = codes >= 0
-    if not len(distinct):
-        none = np.zeros(len(text), dtype=bool)
-        return Instants(pa.nulls(len(text), INSTANT), none, none, none)
-    instants, local = _parse_naive(distinct.astype("string"), formats)
-    out = pd.Series(pd.NaT, index=range(len(text)), dtype="datetime64[us, UTC]")
-    gap, ambiguous = np.zeros(len(text), dtype=bool), np.zeros(len(text), dtype=bool)
-    safe = np.where(given, codes, 0)
-    out[given] = instants.array[safe[given]] if not isinstance(zones, str) else out[given]
+    rows = len(text)
+    gap, ambiguous = np.zeros(rows, dtype=bool), np.zeros(rows, dtype=bool)
+    if not given.any():
+        return Instants(pa.nulls(rows, INSTANT), gap, gap, ambiguous)
+    instants, local = _parse_distinct(coded.dictionary.to_pylist(), formats)
+    out = np.full(rows, NAT, dtype=np.int64)
     if isinstance(zones, str):
         groups = [(zones, given)]
     else:
         zone_codes = pc.dictionary_encode(zones)
         zone_no = pc.fill_null(zone_codes.indices, -1).to_numpy(zero_copy_only=False)
         groups = [(name, given & (zone_no == no)) for no, name in enumerate(zone_codes.dictionary.to_pylist())]
-    for zone, rows in groups:
-        there, is_gap, is_twice = _localize(local, zone)
-        merged = instants.where(instants.notna(), there)
-        out[rows] = merged.array[safe[rows]]
-        gap[rows], ambiguous[rows] = is_gap.to_numpy()[safe[rows]], is_twice.to_numpy()[safe[rows]]
-    known = (instants.notna() | local.notna()).to_numpy()
-    unreadable = given & ~known[safe]
-    return Instants(pa.Array.from_pandas(out, type=INSTANT), unreadable, gap & given, ambiguous & given)
+    for zone, there in groups:
+        moved, is_gap, is_twice = _localize(local, zone)
+        merged = np.where(instants != NAT, instants, moved)
+        used = codes[there]
+        out[there], gap[there], ambiguous[there] = merged[used], is_gap[used], is_twice[used]
+    known = (instants != NAT) | (local != NAT)
+    unreadable = given & ~known[np.where(given, codes, 0)]
+    return Instants(pa.array(out, pa.int64(), mask=out == NAT).cast(INSTANT), unreadable, gap, ambiguous)
 
 
 def business_dates(instants: pa.Array, zones: pa.Array, close_minutes: pa.Array) -> pa.Array:
     """Return the local date of each instant after the day-close offset of its place (date32)."""
     moved = pc.subtract(instants, pc.cast(pc.multiply(pc.fill_null(close_minutes, 0), 60_000_000), pa.duration("us")))
-    dates = pd.Series(pd.NaT, index=range(len(instants)), dtype="datetime64[s]")
-    utc = pd.Series(moved.to_pandas())
+    utc = moved.cast(pa.int64()).fill_null(NAT).to_numpy(zero_copy_only=False)
+    days = np.full(len(utc), NAT, dtype=np.int64)
     coded = pc.dictionary_encode(zones)
     numbers = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
     for number, zone in enumerate(coded.dictionary.to_pylist()):
-        rows = numbers == number
-        dates[rows] = utc[rows].dt.tz_convert(zone).dt.tz_localize(None).dt.normalize().astype("datetime64[s]")
-    return pa.Array.from_pandas(dates.dt.date, type=pa.date32())
+        rows = np.flatnonzero((numbers == number) & (utc != NAT))
+        there = pd.DatetimeIndex(utc[rows].view("datetime64[us]")).tz_localize("UTC").tz_convert(zone).tz_localize(None)
+        days[rows] = np.asarray(there.as_unit("us").asi8) // MICROSECONDS_A_DAY
+    missing = days == NAT
+    return pa.array(np.where(missing, 0, days).astype(np.int32), pa.int32(), mask=missing).cast(pa.date32())

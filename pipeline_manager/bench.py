@@ -1,0 +1,107 @@
+"""Measures the load beside a bare COPY of the same bytes: one run, one server; the ratio is the figure."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psycopg2
+from rich.console import Console
+from rich.table import Table
+
+from extract.bench_lines import write_lines
+from load.embedded_postgres import EmbeddedServer
+from pipeline_manager.demo import FEEDS
+
+PLAIN_TABLE = """
+    create table bare (store_id text, register_id int, ticket_no bigint, line_no int, sku text, qty int,
+    unit_price numeric, discount numeric, tax numeric, currency text, sold_at timestamptz, cashier text)
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One way of loading the file."""
+
+    name: str
+    seconds: float
+    rows_per_second: int
+    times_bare_copy: float
+    peak_memory_mb: int | None
+
+
+def _bare_copy(url: str, file: Path) -> float:
+    """Return the seconds of a client-side COPY of the file into a plain logged table, committed."""
+    connection = psycopg2.connect(url)
+    try:
+        with connection.cursor() as cursor, file.open("rb") as stream:
+            cursor.execute(PLAIN_TABLE)
+            connection.commit()
+            started = time.monotonic()
+            cursor.copy_expert("copy bare from stdin with (format csv, header)", stream)
+            connection.commit()
+            seconds = time.monotonic() - started
+            cursor.execute("drop table bare")
+            connection.commit()
+    finally:
+        connection.close()
+    return seconds
+
+
+def _whole_run(url: str, inbox: Path, home: Path) -> tuple[float, int]:
+    """Return seconds and peak memory (MB) of the main job as a process of its own."""
+    command = [
+        sys.executable, "-m", "pipeline_manager.pipeline_flow", "--feeds", str(FEEDS / "bench"),
+        "--inbox", str(inbox), "--database-url", url, "--json", "--no-gold-tests",
+    ]  # fmt: skip
+    root = str(FEEDS.parent)
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+    started = time.monotonic()
+    done = subprocess.run(  # the command is our own
+        command, env={**os.environ, "SYSTOCK_HOME": str(home), "PYTHONPATH": path}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    seconds = time.monotonic() - started
+    if done.returncode:
+        raise RuntimeError(done.stdout + done.stderr)
+    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+
+
+def measure(lines: int, folder: Path) -> list[Measured]:
+    """Load the same file in every way, each into a fresh database of one server."""
+    inbox = folder / "inbox"
+    inbox.mkdir()
+    file = inbox / "lines.csv"
+    write_lines(file, lines)
+    server = EmbeddedServer.start(folder / "postgres", ephemeral=True)
+    try:
+        bare = min(_bare_copy(server.url(), file) for _ in range(3))
+        seconds, memory = _whole_run(server.url(), inbox, folder / "home")
+    finally:
+        server.stop()
+    return [
+        Measured("bare COPY, plain logged table", bare, int(lines / bare), 1.0, None),
+        Measured("systock, file to published gold", seconds, int(lines / seconds), seconds / bare, memory),
+    ]
+
+
+def run_bench(lines: int, out: Path) -> None:
+    """Measure, print a table and write `out/bench.json`."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="systock_bench_") as folder:
+        results = measure(lines, Path(folder))
+    table = Table("way", "seconds", "rows/s", "x bare COPY", "peak MB", title=f"{lines:,} till lines, one run")
+    for row in results:
+        memory = "" if row.peak_memory_mb is None else f"{row.peak_memory_mb:,}"
+        table.add_row(
+            row.name, f"{row.seconds:.1f}", f"{row.rows_per_second:,}", f"{row.times_bare_copy:.2f}", memory
+        )
+    Console(highlight=False).print(table)
+    target = out / "bench.json"
+    target.write_text(json.dumps({"lines": lines, "results": [asdict(r) for r in results]}, indent=2) + "\n")
+    sys.stdout.write(f"Written to {target}.\n")
