@@ -10,8 +10,10 @@ from datetime import datetime
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
+from psycopg2.extras import execute_values
 
 from etl_pipeline.contracts.model import Contract, Retailer
+from etl_pipeline.contracts.values import Landed
 from etl_pipeline.core.errors import StopRunError, UsageError
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.settings import redact
@@ -151,6 +153,32 @@ class PostgresWarehouse:
         there = self._rows("select to_regclass(%s)", (f"{self.schemas.bronze}.file",))[0][0]
         self.connection.commit()
         return self.manifest() if there else {}
+
+    def other_names(self) -> dict[int, list[str]]:
+        """Return the names of each file of the manifest beside the one that it first came under."""
+        rows = self._rows(
+            "select n.file_id, n.name from {{ bronze }}.file_name as n"
+            " inner join {{ bronze }}.file as f on n.file_id = f.file_id and n.name <> f.name order by n.file_id, n.name"
+        )
+        self.connection.commit()
+        names: dict[int, list[str]] = {}
+        for file_id, name in rows:
+            names.setdefault(int(file_id), []).append(name)
+        return names
+
+    def note_names(self, files: Sequence[Landed]) -> None:
+        """Remember every name under which the bytes of a file arrived; which one is shown must not depend on order."""
+        told = sorted({(file.feed, file.sha256, file.name) for file in files})
+        statement = self.schemas.render(
+            "insert into {{ bronze }}.file_name (file_id, name, known)"
+            " select f.file_id, n.name, (select coalesce(max(b.known), 0) from {{ ops }}.batch as b)"
+            " from (values %s) as n (feed, sha256, name)"
+            " inner join {{ ops }}.feed as d on n.feed = d.feed"
+            " inner join {{ bronze }}.file as f on d.feed_id = f.feed_id and n.sha256 = f.sha256"
+            " on conflict do nothing"
+        )
+        with self.connection, self.connection.cursor() as cursor:
+            execute_values(cursor, statement, told, page_size=1_000)
 
     def begin(self, run_id: str) -> Batch:
         """Begin a load transaction."""

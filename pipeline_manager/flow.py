@@ -102,10 +102,13 @@ def run_flow(options: Options, settings: Settings, progress: Progress) -> RunRep
 
 def _landed_before(warehouse: PostgresWarehouse, bronze_dir: Path, feeds: Feeds) -> list[Landed]:
     """Return the files of the manifest, for a rebuild from bronze; an empty warehouse has none."""
+    manifest = warehouse.manifest_or_nothing()
+    names = warehouse.other_names() if manifest else {}
     return [
-        landed_again(bronze_dir, f.feed, f.name, f.sha256, f.logical_time)
-        for f in warehouse.manifest_or_nothing().values()
+        landed_again(bronze_dir, f.feed, name, f.sha256, f.logical_time)
+        for f in manifest.values()
         if f.feed in feeds.contracts
+        for name in (f.name, *names.get(f.file_id, []))
     ]
 
 
@@ -167,6 +170,7 @@ def load_all(run: _Run, landed: list[Landed], *, retry: bool) -> None:
     for group in load_order(run.feeds.contracts):
         for batch in _batches([task for feed in group for task in tasks.get(feed, [])]):
             _load_batch(run, "load " + ", ".join(sorted({t.landed.feed for t in batch})), batch)
+    run.warehouse.note_names(landed)
 
 
 def _is_worth_another_look(run: _Run, old: ManifestFile) -> bool:
