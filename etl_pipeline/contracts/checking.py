@@ -7,7 +7,7 @@ from typing import Any
 from etl_pipeline.contracts import expressions as ex
 from etl_pipeline.contracts.expressions import Path_
 from etl_pipeline.contracts.facts import LOCATION_KINDS, MOVEMENT_CLASSES, Column
-from etl_pipeline.contracts.model import AllOf, AnyOf, AuthorityRule, Contract, Retailer, Test, Value, Yield
+from etl_pipeline.contracts.model import AuthorityRule, Contract, Retailer, Test, Value, Yield
 from etl_pipeline.contracts.yaml_lines import Located, Mistake
 
 UNFILLED = "???"
@@ -174,11 +174,10 @@ def _check_reading(contract: Contract) -> Iterator[Found]:
 
 def _check_conditions(contract: Contract) -> Iterator[Found]:
     for path, condition in ex.conditions_of(contract):
-        if isinstance(condition, AnyOf | AllOf) and not (
-            condition.any_of if isinstance(condition, AnyOf) else condition.all_of
-        ):
-            yield path, "the list of conditions is empty; write at least one"
         for place, column, test in ex.tests_of(path, condition):
+            if column in ("any_of", "all_of") and isinstance(test, list):
+                yield place, f"`{column}` is a list of conditions, each a mapping such as `Type: S`; write at least one"
+                continue
             wanted = test if isinstance(test, list) else [] if isinstance(test, Test) else [test]
             if isinstance(test, Test):
                 wanted = [
@@ -251,7 +250,7 @@ def _check_results(path: Path_, value: Value, column: Column) -> Iterator[Found]
         if step in value.model_fields_set and getattr(value, step) != "$keep":
             given.append(((*path, step), getattr(value, step)))
     for place, text in given:
-        if text is not None:
+        if text not in (None, UNFILLED):
             yield from _told(place, ex.text_problem(str(text).lower() if isinstance(text, bool) else str(text), column))
 
 

@@ -16,9 +16,16 @@ POINT = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?-?|[+-]?\d*\.\d+-?|[+-]?\d+-?"
 COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?-?|[+-]?\d*,\d+-?|[+-]?\d+-?")
 _DATES = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y",
           "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d%m%Y")  # fmt: skip
-_CLOCKS = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", " %H:%M:%S.%f", "%H%M%S", "T%H:%M:%S%z", " %H:%M:%S %z", " %I:%M %p",
-           " %I:%M:%S %p", "T%H%M%S", "%H%M")  # fmt: skip
-FORMATS = tuple(day + clock for day in _DATES for clock in _CLOCKS)
+_CLOCKS = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", " %H:%M:%S.%f", "T%H:%M:%S%z", " %H:%M:%S %z", " %I:%M %p",
+           " %I:%M:%S %p")  # fmt: skip
+FORMATS = (
+    *(day + clock for day in _DATES for clock in _CLOCKS),
+    "%Y%m%d%H%M%S",
+    "%Y%m%d%H%M",
+    "%Y%m%dT%H%M%S",
+    "%Y%m%d %H%M",
+)
+_DATE_LIKE = re.compile(r"\d{1,4}[-/. ]\w|\d{8}|[A-Za-z]{3,9} \d")
 Kind = Literal["empty", "integer", "decimal", "time", "flag", "code", "text"]
 
 
@@ -59,6 +66,8 @@ def time_formats(values: list[str]) -> list[str]:
         return ["epoch_s"]
     if all(re.fullmatch(r"1\d{12}", value) for value in values):
         return ["epoch_ms"]
+    if not _DATE_LIKE.match(values[0]):
+        return []
     if any(re.fullmatch(r"\d{1,7}|\d{9,11}|\d{13}|\d{15,}", value) for value in values):
         return []
     return [form for form in FORMATS if all(_reads(value, form) for value in values)]

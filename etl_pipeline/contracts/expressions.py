@@ -129,13 +129,15 @@ def pattern_problem(pattern: str, *, has_group: bool = False) -> str | None:
     if not has_group:
         return None
     try:
-        pc.extract_regex(pa.array([""]), pattern=extract_pattern(pattern))
+        groups = pc.extract_regex(pa.array([""]), pattern=extract_pattern(pattern)).type.num_fields
     except pa.ArrowInvalid:
-        return (
-            f"`extract` '{pattern[:60]}' needs exactly one group, the part that is kept, such as '^([A-Z]+)-'; write "
-            "every other bracket as (?:...), behind it, or name all groups: (?P<kept>...)"
-        )
-    return None
+        groups = 0
+    if groups:
+        return None
+    return (
+        f"`extract` '{pattern[:60]}' needs exactly one group, the part that is kept, such as '^([A-Z]+)-'; write every "
+        "other bracket as (?:...), behind it, or name all groups: (?P<kept>...)"
+    )
 
 
 def path_pattern_problem(pattern: str) -> str | None:
