@@ -3,7 +3,7 @@
 import hashlib
 import logging
 
-from psycopg2.extensions import connection as Connection
+from psycopg2 import extensions
 
 from data_warehouse.ddl import schema_files
 from etl_pipeline.core.names import Schemas
@@ -20,7 +20,7 @@ def schema_version() -> str:
     return whole.hexdigest()[:16]
 
 
-def deployed_version(connection: Connection, schemas: Schemas) -> str | None:
+def deployed_version(connection: extensions.connection, schemas: Schemas) -> str | None:
     """Return the version that the warehouse has, or None when it is empty."""
     with connection.cursor() as cursor:
         cursor.execute("select to_regclass(%s)", (f"{schemas.ops}.setting",))
@@ -32,7 +32,7 @@ def deployed_version(connection: Connection, schemas: Schemas) -> str | None:
     return str(found[0]) if found else None
 
 
-def deploy(connection: Connection, schemas: Schemas) -> bool:
+def deploy(connection: extensions.connection, schemas: Schemas) -> bool:
     """Bring the warehouse's schema up to this code's; return whether anything had to be done."""
     wanted = schema_version()
     if deployed_version(connection, schemas) == wanted:

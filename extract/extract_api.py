@@ -1,7 +1,6 @@
 """Reads the pages of a JSON API into a JSON lines file of ours; repairs nothing."""
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,7 +19,7 @@ TRIES = 4
 TRY_AGAIN = {429, 500, 502, 503, 504}
 
 
-def _get(session: requests.Session, url: str) -> Any:  # noqa: ANN401 - JSON is any
+def _get(session: requests.Session, url: str) -> Any:
     """Get one page; wait and try again when the server asks for it. Redirects are not followed."""
     reason = "no answer"
     for attempt in range(TRIES):
@@ -31,7 +30,9 @@ def _get(session: requests.Session, url: str) -> Any:  # noqa: ANN401 - JSON is 
         else:
             if answer.status_code == requests.codes.ok:
                 if len(answer.content) > MOST_BYTES:
-                    raise RetryStepError(f"{redact(url)} sent a page of over {MOST_BYTES >> 20} MB; ask for smaller pages.")
+                    raise RetryStepError(
+                        f"{redact(url)} sent a page of over {MOST_BYTES >> 20} MB; ask for smaller pages."
+                    )
                 return answer.json()
             reason = f"status {answer.status_code}"
             if answer.status_code not in TRY_AGAIN:
@@ -40,7 +41,7 @@ def _get(session: requests.Session, url: str) -> Any:  # noqa: ANN401 - JSON is 
     raise RetryStepError(f"{redact(url)} could not be read: {reason}. Check the address, the token and the service.")
 
 
-def _field(page: Any, path: str) -> Any:  # noqa: ANN401
+def _field(page: Any, path: str) -> Any:
     for name in filter(None, path.split(".")):
         page = page.get(name) if isinstance(page, dict) else None
     return page
@@ -83,5 +84,5 @@ def extract_api(feed: str, extract: Extract, url: str, folder: Path, environ: Ma
             records = _field(page, extract.records)
             for record in records if isinstance(records, list) else [records]:
                 stream.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
-    os.replace(part, target)
+    part.replace(target)
     return target

@@ -1,7 +1,6 @@
 """Reads a table or query of a source database into a CSV file of ours; repairs nothing."""
 
 import csv
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -94,8 +93,8 @@ def extract_database(feed: str, extract: Extract, url: str, folder: Path) -> Pat
         part.unlink(missing_ok=True)
         reason = redact(str(error).strip().splitlines()[0])
         raise RetryStepError(
-            f"Feed '{feed}': the source database at {redact(url)} could not be read: {reason}. Check {extract.url_env}, "
-            "the table's name and that the user may read it."
+            f"Feed '{feed}': the source database at {redact(url)} could not be read: {reason}. Check "
+            f"{extract.url_env}, the table's name and that the user may read it."
         ) from None
-    os.replace(part, target)
+    part.replace(target)
     return target

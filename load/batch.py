@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
+from psycopg2 import extensions, sql
 
 from etl_pipeline.contracts.facts import FACT_KINDS
 from etl_pipeline.contracts.values import Conformed, Landed, RecordChunk
@@ -51,7 +50,7 @@ class Applied:
 class Batch:
     """A load transaction over one connection. Nothing is visible before `commit`."""
 
-    def __init__(self, connection: Connection, schemas: Schemas, run_id: str) -> None:
+    def __init__(self, connection: extensions.connection, schemas: Schemas, run_id: str) -> None:
         """Begin the transaction, take the next load number, make the staging tables."""
         self._connection = connection
         self._schemas = schemas
@@ -128,7 +127,8 @@ class Batch:
             "first_record_no": int(addresses.record_no[0]),
         }
         starts = addresses.byte_start - chunk.content_start
-        copy_block(self.cursor, self._table("bronze", "block"), numbers, starts, addresses.line_no, chunk.content)
+        places = np.stack([starts, addresses.line_no])
+        copy_block(self.cursor, self._table("bronze", "block"), numbers, places, chunk.content)
         tally.blocks += 1
         tally.records += len(addresses)
         tally.content_bytes += len(chunk.content)
@@ -143,7 +143,10 @@ class Batch:
         self._stage_set_aside(tally, chunk, conformed.set_aside)
         self._stage_used(tally, conformed)
         if again:
-            numbers = [conformed.records["record_no"].to_numpy(), conformed.set_aside["record_no"].to_numpy(dtype=np.int64)]
+            numbers = [
+                conformed.records["record_no"].to_numpy(),
+                conformed.set_aside["record_no"].to_numpy(dtype=np.int64),
+            ]
             again_table = pa.table({"record_no": pa.array(np.concatenate(numbers))})
             self._copy("stage_again", tally, again_table)
         self.records += conformed.records.num_rows
@@ -166,7 +169,8 @@ class Batch:
                     {
                         "file_id": tally.file_id, "record_no": row["record_no"], "line_no": row["line_no"],
                         "byte_start": start, "byte_end": end, "raw": "\\x" + raw.hex(), "reason": row["reason"],
-                        "sentence": row["sentence"], "wants_set": row.get("wants_set"), "wants_key": row.get("wants_key"),
+                        "sentence": row["sentence"], "wants_set": row.get("wants_set"),
+                        "wants_key": row.get("wants_key"),
                     }
                 )  # fmt: skip
         if rows:

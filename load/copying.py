@@ -8,8 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
-from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
+from psycopg2 import extensions, sql
 
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 COPY_END = struct.pack(">h", -1)
@@ -17,7 +16,7 @@ INT4_OID = 23
 NO_HEADER = pacsv.WriteOptions(include_header=False, quoting_style="needed")
 
 
-def copy_table(cursor: Cursor, target: str, table: pa.Table) -> int:
+def copy_table(cursor: extensions.cursor, target: str, table: pa.Table) -> int:
     """Copy an Arrow table into a temporary table by column name; return the rows.
 
     Empty text stays empty and null stays null: the writer quotes every text and leaves null bare.
@@ -59,19 +58,18 @@ def _field(data: bytes) -> bytes:
 
 
 def copy_block(
-    cursor: Cursor, target: sql.Composable, numbers: Mapping[str, int], starts: np.ndarray, lines: np.ndarray,
-    content: bytes,
-) -> None:  # fmt: skip
+    cursor: extensions.cursor, target: sql.Composable, numbers: Mapping[str, int], places: np.ndarray, content: bytes
+) -> None:
     """Copy one block of bronze bytes in binary form, so that bytes travel as bytes.
 
     Args:
         cursor: of the batch's transaction.
         target: the quoted block table.
         numbers: file_id, block_no, byte_start, byte_end, first_record_no.
-        starts: where each record starts, relative to the block.
-        lines: physical line of each record.
+        places: two rows: where each record starts, relative to the block; its physical line.
         content: the bytes.
     """
+    starts, lines = places
     first = int(lines[0]) if len(lines) else 0
     is_plain = bool(len(lines)) and bool((lines == first + np.arange(len(lines))).all())
     row = struct.pack(">h", 9)

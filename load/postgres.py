@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg2
-from psycopg2.extensions import connection as Connection
+from psycopg2 import extensions
 from psycopg2.extras import execute_values
 
 from etl_pipeline.contracts.model import Contract, Retailer
@@ -47,7 +47,7 @@ def contract_hash(contract: Contract) -> str:
     return hashlib.sha256(contract.model_dump_json(by_alias=True).encode()).hexdigest()[:16]
 
 
-def connect(url: str) -> Connection:
+def connect(url: str) -> extensions.connection:
     """Open a connection for loading: UTC, no surprises from the server's settings.
 
     Raises:
@@ -76,7 +76,7 @@ def connect(url: str) -> Connection:
 class PostgresWarehouse:
     """One environment of a warehouse, over one connection."""
 
-    def __init__(self, connection: Connection, schemas: Schemas) -> None:
+    def __init__(self, connection: extensions.connection, schemas: Schemas) -> None:
         """Use an open connection; the schema must have been deployed."""
         self.connection = connection
         self.schemas = schemas
@@ -142,7 +142,8 @@ class PostgresWarehouse:
     def manifest(self) -> dict[tuple[str, str], ManifestFile]:
         """Return every file of the manifest by (feed, content hash)."""
         rows = self._rows(
-            "select f.file_id, d.feed, f.sha256, f.name, f.status, f.contract_hash, f.logical_time from {{ bronze }}.file as f"
+            "select f.file_id, d.feed, f.sha256, f.name, f.status, f.contract_hash, f.logical_time"
+            " from {{ bronze }}.file as f"
             " inner join {{ ops }}.feed as d on f.feed_id = d.feed_id"
         )
         self.connection.commit()
@@ -158,7 +159,8 @@ class PostgresWarehouse:
         """Return the names of each file of the manifest beside the one that it first came under."""
         rows = self._rows(
             "select n.file_id, n.name from {{ bronze }}.file_name as n"
-            " inner join {{ bronze }}.file as f on n.file_id = f.file_id and n.name <> f.name order by n.file_id, n.name"
+            " inner join {{ bronze }}.file as f on n.file_id = f.file_id and n.name <> f.name"
+            " order by n.file_id, n.name"
         )
         self.connection.commit()
         names: dict[int, list[str]] = {}
@@ -195,7 +197,8 @@ class PostgresWarehouse:
     def waiting(self) -> list[tuple[str, str, list[tuple[int, int]]]]:
         """Return what quarantined records wait for: (set, key, [(file_id, record_no), ...])."""
         rows = self._rows(
-            "select wants_set, wants_key, json_agg(json_build_array(file_id, record_no) order by file_id, record_no)::text"
+            "select wants_set, wants_key,"
+            " cast(json_agg(json_build_array(file_id, record_no) order by file_id, record_no) as text)"
             " from {{ silver }}.quarantine where known_to is null and wants_set is not null"
             " group by wants_set, wants_key order by wants_set, wants_key"
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
-from psycopg2.extensions import cursor as Cursor
+from psycopg2 import extensions
 
 from etl_pipeline.contracts.values import References
 from etl_pipeline.core.names import Schemas
@@ -26,7 +26,8 @@ _ALIAS = """
     union
     select p.gtin, min(p.product_code) from {{ silver }}.dim_product as p
     where
-        p.valid_to = 'infinity' and p.gtin is not null and (cast(%(keys)s as text[]) is null or p.gtin = any(cast(%(keys)s as text[])))
+        p.valid_to = 'infinity' and p.gtin is not null
+        and (cast(%(keys)s as text[]) is null or p.gtin = any(cast(%(keys)s as text[])))
         and not exists (select 1 from {{ silver }}.alias as a where a.alias_code = p.gtin)
     group by p.gtin
     having count(*) = 1
@@ -47,7 +48,8 @@ _SET = """
             ) as place
         from {{ silver }}.fact_reference as f
         inner join {{ silver }}.record as r on f.record_id = r.record_id
-        where f.set_name = %(set)s and f.known_to is null and (cast(%(keys)s as text[]) is null or f.key = any(cast(%(keys)s as text[])))
+        where f.set_name = %(set)s and f.known_to is null
+            and (cast(%(keys)s as text[]) is null or f.key = any(cast(%(keys)s as text[])))
     ) as c
     where place = 1
 """
@@ -63,7 +65,7 @@ BUILT_IN = {
 }
 
 
-def _read(cursor: Cursor, schemas: Schemas, name: str, keys: list[str] | None) -> pd.DataFrame:
+def _read(cursor: extensions.cursor, schemas: Schemas, name: str, keys: list[str] | None) -> pd.DataFrame:
     if name in BUILT_IN:
         statement, attributes = BUILT_IN[name]
         cursor.execute(schemas.render(statement), {"keys": keys})
@@ -74,7 +76,7 @@ def _read(cursor: Cursor, schemas: Schemas, name: str, keys: list[str] | None) -
     return pd.DataFrame.from_records([attributes for _, attributes in found], index=[key for key, _ in found])
 
 
-def _size(cursor: Cursor, schemas: Schemas, name: str) -> int:
+def _size(cursor: extensions.cursor, schemas: Schemas, name: str) -> int:
     if name in ("location", "unit"):
         return 0
     default = "select count(*) from {{ silver }}.fact_reference where set_name = %(set)s"
@@ -98,7 +100,7 @@ class ReferenceReader:
         self._whole: set[str] = set()
         self._asked: dict[str, set[str]] = {}
 
-    def complete(self, cursor: Cursor, wanted: Mapping[str, Iterable[str]]) -> bool:
+    def complete(self, cursor: extensions.cursor, wanted: Mapping[str, Iterable[str]]) -> bool:
         """Read the wanted keys that were never asked for; return whether anything was read."""
         was_read = False
         for name, keys in wanted.items():

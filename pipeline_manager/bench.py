@@ -98,9 +98,7 @@ def run_bench(lines: int, out: Path) -> None:
     table = Table("way", "seconds", "rows/s", "x bare COPY", "peak MB", title=f"{lines:,} till lines, one run")
     for row in results:
         memory = "" if row.peak_memory_mb is None else f"{row.peak_memory_mb:,}"
-        table.add_row(
-            row.name, f"{row.seconds:.1f}", f"{row.rows_per_second:,}", f"{row.times_bare_copy:.2f}", memory
-        )
+        table.add_row(row.name, f"{row.seconds:.1f}", f"{row.rows_per_second:,}", f"{row.times_bare_copy:.2f}", memory)
     Console(highlight=False).print(table)
     target = out / "bench.json"
     target.write_text(json.dumps({"lines": lines, "results": [asdict(r) for r in results]}, indent=2) + "\n")

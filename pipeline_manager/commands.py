@@ -101,7 +101,9 @@ def quarantine_show(
 
 @quarantine_app.command("retry")
 def quarantine_retry(
-    feeds: Annotated[Path | None, typer.Option(help="Folder of contracts; the simulated retailer's without it.")] = None,
+    feeds: Annotated[
+        Path | None, typer.Option(help="Folder of contracts; the simulated retailer's without it.")
+    ] = None,
     env: EnvOption = None,
     database_url: UrlOption = None,
 ) -> None:

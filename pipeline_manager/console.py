@@ -58,7 +58,7 @@ def command_errors(*, as_json: bool = False) -> Iterator[None]:
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(DONE) from None
-    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback reaches a person
+    except Exception as error:
         logging.getLogger(__name__).debug("unexpected", exc_info=True)
         kept = _keep_traceback(error)
         where = f" Its details are in {kept}." if kept else ""

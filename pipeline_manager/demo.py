@@ -10,9 +10,7 @@ FEEDS = Path(__file__).resolve().parent.parent / "feeds"
 DONE_MARK = ".simulated"
 
 
-def demo_options(
-    feeds: Path | None, inbox: Path | None, settings: Settings, progress: Progress
-) -> tuple[Path, Path]:
+def demo_options(feeds: Path | None, inbox: Path | None, settings: Settings, progress: Progress) -> tuple[Path, Path]:
     """Return the folders to use; without any, a small month of the simulated retailer is made first.
 
     Raises:

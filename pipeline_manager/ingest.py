@@ -123,9 +123,10 @@ class Ingest:
     def _conform(self, batch: Batch, chunk: RecordChunk, landed: Landed, contract: Contract) -> Conformed:
         """Conform a chunk, reading what it looks up until nothing is missing."""
         reading = contract.reading
-        setting = Setting(self._rules, reading.currency or self._feeds.retailer.currency, landed.logical_time)
+        retailer = self._feeds.retailer
+        setting = Setting(self._rules, reading.currency or retailer.currency, retailer.zone, landed.logical_time)
         while True:
-            conformed = conform(chunk, landed, contract, setting, self.reader.references, self._feeds.retailer.zone)
+            conformed = conform(chunk, landed, contract, setting, self.reader.references)
             if not self.reader.complete(batch.cursor, conformed.used):
                 return conformed
 

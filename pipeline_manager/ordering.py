@@ -38,9 +38,7 @@ def load_order(contracts: Mapping[str, Contract]) -> list[list[str]]:
     takes = {name: _takes(contract) for name, contract in contracts.items()}
     open_, groups = sorted(contracts), []
     while open_:
-        missing = {
-            name: {other for other in open_ if other != name and gives[other] & takes[name]} for name in open_
-        }
+        missing = {name: {other for other in open_ if other != name and gives[other] & takes[name]} for name in open_}
         ready = [name for name in open_ if not missing[name]] or list(open_)
         groups.append(ready)
         open_ = [name for name in open_ if name not in ready]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from psycopg2.extensions import connection as Connection
+from psycopg2 import extensions
 from psycopg2.extras import RealDictCursor
 
 from data_warehouse.dbt_runner import build_gold
@@ -55,7 +55,9 @@ _LAST_DAY = """
 """
 
 
-def rows(connection: Connection, schemas: Schemas, statement: str, arguments: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401
+def rows(
+    connection: extensions.connection, schemas: Schemas, statement: str, arguments: Any = None
+) -> list[dict[str, Any]]:
     """Return the rows of a query as mappings."""
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute(schemas.render(statement), arguments)
@@ -76,7 +78,9 @@ def publish_gold(
     report.known = rows(connection, schemas, _LAST_LOAD)[0]["known"]
     is_open = not rows(connection, schemas, _CHECKED, (report.known,))[0]["is_checked"]
     progress.step("laws")
-    report.laws = rows(connection, schemas, "select * from {{ ops }}.check_laws(%s)", (report.known,)) if is_open else []
+    report.laws = (
+        rows(connection, schemas, "select * from {{ ops }}.check_laws(%s)", (report.known,)) if is_open else []
+    )
     progress.done(f"{sum(law['is_kept'] for law in report.laws)} of {len(report.laws)} kept")
     if report.broken_laws:
         told = "; ".join(f"law {law['law']}: {law['sentence']}" for law in report.broken_laws)
@@ -94,7 +98,7 @@ def publish_gold(
 
 
 def _snapshots(
-    connection: Connection, schemas: Schemas, feeds: Feeds, report: RunReport, progress: Progress
+    connection: extensions.connection, schemas: Schemas, feeds: Feeds, report: RunReport, progress: Progress
 ) -> None:
     """Seal stock, product and sales of every closed business day that the retailer keeps."""
     days = feeds.retailer.snapshot_days
@@ -104,14 +108,14 @@ def _snapshots(
     progress.step("snapshots")
     sealed = rows(
         connection, schemas,
-        "select * from {{ gold }}.snapshot_days((%(last)s::date - %(days)s::integer + 1)::date, %(last)s::date, %(known)s)",
+        "select * from {{ gold }}.snapshot_days(%(last)s::date - %(days)s::integer + 1, %(last)s::date, %(known)s)",
         {"last": last, "days": days, "known": report.known},
     )  # fmt: skip
     report.snapshots = sum(bool(row["is_new"]) for row in sealed)
     progress.done(f"{report.snapshots} sealed")
 
 
-def _fill(connection: Connection, schemas: Schemas, report: RunReport) -> None:
+def _fill(connection: extensions.connection, schemas: Schemas, report: RunReport) -> None:
     for row in rows(connection, schemas, _FEEDS):
         line = report.line(row.pop("feed"))
         for name, value in row.items():

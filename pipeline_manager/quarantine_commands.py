@@ -42,7 +42,7 @@ def show_list(env: str | None, database_url: str | None) -> None:
         console.print(f"[bold]{name}[/bold] line {row['line_no']}, {row['reason']} ({row['feed']})")
         console.print(f"  {escape(printable(row['sentence']))}")
     if len(records) > MOST_LISTED:
-        console.print(f"and {len(records) - MOST_LISTED} more: select * from gold.quarantine")
+        console.print(f"and {len(records) - MOST_LISTED} more, all in the view gold.quarantine")
     console.print(f"{len(records)} records and {len(files)} files are set aside.")
 
 
@@ -57,7 +57,9 @@ def show_records(file: str, line: int | None, env: str | None, database_url: str
         found = rows(opened.warehouse.connection, opened.warehouse.schemas, _RECORDS)
     wanted = [r for r in found if r["file_name"].endswith(file) and line in (None, r["line_no"])]
     if not wanted:
-        raise UsageError(f"Nothing of '{file}' is set aside{f' at line {line}' if line else ''}. See: systock quarantine list")
+        raise UsageError(
+            f"Nothing of '{file}' is set aside{f' at line {line}' if line else ''}. See: systock quarantine list"
+        )
     for row in wanted:
         console.print(f"[bold]{escape(printable(row['file_name']))}[/bold] line {row['line_no']} ({row['feed']})")
         console.print(f"  why:   {row['reason']}: {escape(printable(row['sentence']))}")

@@ -27,7 +27,9 @@ def deployed_warehouse(env: str | None, database_url: str | None) -> Iterator[Op
     schemas = Schemas.of(env)
     with open_warehouse(database_url or settings.database_url, settings, schemas) as opened:
         if deployed_version(opened.warehouse.connection, schemas) is None:
-            raise StopRunError(f"Environment '{schemas.env}' of {opened.shown_url} is empty. Load it first: systock run")
+            raise StopRunError(
+                f"Environment '{schemas.env}' of {opened.shown_url} is empty. Load it first: systock run"
+            )
         yield opened
 
 

@@ -3,7 +3,8 @@ create table if not exists {{ silver }}.product_key (
     product_id integer generated always as identity primary key,
     product_code text not null unique
 );
-comment on table {{ silver }}.product_key is 'Durable number of each product code. The number is local to this warehouse.';
+comment on table {{ silver }}.product_key is
+'Durable number of each product code. The number is local to this warehouse.';
 
 create table if not exists {{ silver }}.location_key (
     location_id integer generated always as identity primary key,

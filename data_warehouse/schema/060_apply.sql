@@ -246,4 +246,5 @@ begin
     on conflict do nothing;
 end
 $$;
-comment on function {{ silver }}.set_aside(bigint) is 'Move the staged quarantine in; close rows that were judged again.';
+comment on function {{ silver }}.set_aside(bigint) is
+'Move the staged quarantine in; close rows that were judged again.';

@@ -5,8 +5,8 @@ rendered as JSON lines, one array of texts a row (UTF-8), and the addresses lie 
 the same file, whatever the chunks. `line_no` is the row: of the sheet, or of the rendering with its header line.
 """
 
-import io
 import datetime as dt
+import io
 import json
 import warnings
 import zipfile

@@ -34,9 +34,9 @@ class Delimited(Strict):
     header_rows: Annotated[
         int, Field(description="Records that form the header; their names are joined with a blank.", ge=1, le=5)
     ] = 1
-    columns: Annotated[
-        list[str] | None, Field(description="Column names in order, for a file without a header.")
-    ] = None
+    columns: Annotated[list[str] | None, Field(description="Column names in order, for a file without a header.")] = (
+        None
+    )
     skip_lines: Annotated[int, Field(description="Lines before the header (a preamble).", ge=0)] = 0
     comment: Annotated[str | None, Field(description="Lines starting with this are no data.")] = None
     multiline: Annotated[bool, Field(description="Quoted fields may hold line breaks.")] = True
@@ -92,9 +92,9 @@ class LogicalTime(Strict):
         Field(description="Regular expression searched in the file's path; its first group is the time."),
     ] = None
     format: Annotated[str, Field(description="strptime format of the group.")] = "%Y-%m-%d"
-    column: Annotated[
-        str | None, Field(description="The greatest value of this column in the file is its time.")
-    ] = None
+    column: Annotated[str | None, Field(description="The greatest value of this column in the file is its time.")] = (
+        None
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> "LogicalTime":

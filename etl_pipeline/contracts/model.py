@@ -66,7 +66,9 @@ class Value(Strict):
         str | None,
         Field(description="Exact arithmetic on columns: names (in backticks if odd), numbers, + - * and brackets."),
     ] = None
-    extract: Annotated[str | None, Field(description="Regular expression (RE2); its named or first group is kept.")] = None
+    extract: Annotated[str | None, Field(description="Regular expression (RE2); its named or first group is kept.")] = (
+        None
+    )
     clean: Annotated[
         list[Literal["upper", "lower", "strip_leading_zeros", "strip_decimal_zero", "digits_only", "no_blanks"]],
         Field(description="Text repairs. Every value is trimmed and put into Unicode NFKC in any case."),
@@ -133,7 +135,7 @@ class Yield(Strict):
         if self.fact == "reference":
             if not self.set:
                 raise ValueError("a `reference` needs `set`, the name that lookups use")
-            if "key" not in self.columns or len(self.columns) < 2:
+            if "key" not in self.columns or not set(self.columns) - {"key"}:
                 raise ValueError("a `reference` needs the column `key` and at least one attribute")
             return self
         kind = FACT_KINDS[self.fact]
@@ -202,7 +204,9 @@ class Reading(Strict):
     zone: Annotated[
         str | None, Field(description="Zone of local times: an IANA name, or `location`. The retailer's if not given.")
     ] = None
-    formats: Annotated[list[str], Field(description="strptime formats of times; `iso`, `epoch_s`, `epoch_ms`.")] = ["iso"]
+    formats: Annotated[list[str], Field(description="strptime formats of times; `iso`, `epoch_s`, `epoch_ms`.")] = [
+        "iso"
+    ]
     future_tolerance_hours: Annotated[
         int, Field(description="Times later than the file's own time plus this are set aside.")
     ] = 36
@@ -215,7 +219,9 @@ class Reading(Strict):
         Literal["quarantine", "create"],
         Field(description="create: the feed is the only source of products, an unknown code becomes one."),
     ] = "quarantine"
-    unknown_location: Annotated[Literal["quarantine", "create"], Field(description="Likewise for places.")] = "quarantine"
+    unknown_location: Annotated[Literal["quarantine", "create"], Field(description="Likewise for places.")] = (
+        "quarantine"
+    )
     plausible: Plausible = Plausible()
 
 
@@ -246,7 +252,8 @@ class Contract(Strict):
     feed: Annotated[Name, Field(description="Name of the feed.")]
     describes: Annotated[str, Field(description="One sentence for people.", min_length=10)]
     source_system: Annotated[
-        Literal["pos", "erp", "wms", "shop", "supplier", "store", "other"], Field(description="Kind of system it comes from.")
+        Literal["pos", "erp", "wms", "shop", "supplier", "store", "other"],
+        Field(description="Kind of system it comes from."),
     ]
     files: Files
     reading: Reading = Reading()
@@ -281,12 +288,16 @@ class Retailer(Strict):
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
     units: Annotated[
         dict[str, str | int],
-        Field(description="Units that mean the same for every product: base units per unit, such as `DZ: 12` or `1/2`."),
+        Field(
+            description="Units that mean the same for every product: base units per unit, such as `DZ: 12` or `1/2`."
+        ),
     ] = {}
     authority: Annotated[
         list[AuthorityRule] | None, Field(description="Replaces the default table; see docs/contracts.md.")
     ] = None
-    snapshot_days: Annotated[int, Field(description="Closed business days that the flow keeps snapshots of.", ge=0)] = 35
+    snapshot_days: Annotated[int, Field(description="Closed business days that the flow keeps snapshots of.", ge=0)] = (
+        35
+    )
 
 
 def json_schema() -> dict[str, Any]:

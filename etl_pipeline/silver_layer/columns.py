@@ -12,7 +12,7 @@ PSEUDO = ("$file.name", "$file.logical_time", "$record.no", "$record.line")
 def as_array(values: "pd.Series | pa.ChunkedArray | pa.Array") -> pa.Array:
     """Return a plain Arrow array."""
     if isinstance(values, pd.Series):
-        values = pa.chunked_array(values.array.__arrow_array__())  # type: ignore[attr-defined]
+        values = pa.chunked_array(values.array.__arrow_array__())
     if isinstance(values, pa.ChunkedArray):
         return values.combine_chunks()
     return values

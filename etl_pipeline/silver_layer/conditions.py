@@ -62,9 +62,9 @@ def holds(condition: Condition | None, columns: Columns, reading: Reading) -> np
     if condition is None:
         return np.ones(columns.rows, dtype=bool)
     if isinstance(condition, AnyOf):
-        return np.any([holds(part, columns, reading) for part in condition.any_of], axis=0)
+        return np.asarray(np.any([holds(part, columns, reading) for part in condition.any_of], axis=0), dtype=bool)
     if isinstance(condition, AllOf):
-        return np.all([holds(part, columns, reading) for part in condition.all_of], axis=0)
+        return np.asarray(np.all([holds(part, columns, reading) for part in condition.all_of], axis=0), dtype=bool)
     held = np.ones(columns.rows, dtype=bool)
     for name, wanted in condition.items():
         values = columns.get(name)

@@ -125,7 +125,6 @@ def conform(
     contract: Contract,
     setting: Setting,
     references: References,
-    retailer_zone: str,
 ) -> Conformed:
     """Turn a chunk of text records into typed facts.
 
@@ -136,7 +135,7 @@ def conform(
     columns = Columns(chunk.text, contract.reading.null_tokens, _pseudo_columns(chunk, landed))
     _apply_fixes(columns, contract.fixes, contract.reading)
     judge = Judge(columns.rows)
-    bench = Bench(columns, contract, Lookups(references), judge, retailer_zone)
+    bench = Bench(columns, contract, Lookups(references), judge, setting.zone)
     is_out, excluded = _excluded(contract, columns)
     identity = identify(bench)
     is_void = holds(contract.void, columns, contract.reading) if contract.void else np.zeros(columns.rows, dtype=bool)
@@ -146,7 +145,9 @@ def conform(
         judge.object_to(
             ~taken & ~is_out & ~is_void,
             "no_rule",
-            lambda bad: ["No rule under `yields` speaks about this record; add one, or `unmatched: ignore`." for _ in bad],
+            lambda bad: [
+                "No rule under `yields` speaks about this record; add one, or `unmatched: ignore`." for _ in bad
+            ],
         )
     good = ~judge.is_bad & ~is_out
     return Conformed(
@@ -157,7 +158,7 @@ def conform(
         excluded=excluded,
         used=bench.lookups.used,
         created=known.created,
-        latest=_latest(contract, columns, retailer_zone),
+        latest=_latest(contract, columns, setting.zone),
     )
 
 
@@ -206,4 +207,5 @@ def _set_aside(chunk: RecordChunk, judge: Judge, is_out: np.ndarray) -> pd.DataF
     verdicts = judge.verdicts()
     verdicts = verdicts[~is_out[verdicts["row"].to_numpy(dtype=np.int64)]] if len(verdicts) else verdicts
     addresses = chunk.addresses.take(verdicts["row"].to_numpy(dtype=np.int64)).frame()
-    return pd.concat([addresses, verdicts.drop(columns="row").reset_index(drop=True)], axis=1)
+    set_aside: pd.DataFrame = pd.concat([addresses, verdicts.drop(columns="row").reset_index(drop=True)], axis=1)
+    return set_aside

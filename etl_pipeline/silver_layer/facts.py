@@ -38,11 +38,13 @@ class Setting:
     Attributes:
         rules: authority rules that apply.
         currency: currency of money columns where the record names none.
+        zone: IANA zone of places and feeds that name none.
         logical_time: the file's own time, where known before reading.
     """
 
     rules: list[AuthorityRule]
     currency: str
+    zone: str
     logical_time: datetime | None
 
 
@@ -66,7 +68,8 @@ def _instant(bench: Bench, value: Value, label: str, made: dict[str, pa.Array]) 
         read.unreadable,
         "not_a_time",
         lambda bad: [
-            f"{label}: '{text[int(i)].as_py()}' is in none of the formats {', '.join(formats)}; add its format." for i in bad
+            f"{label}: '{text[int(i)].as_py()}' is in none of the formats {', '.join(formats)}; add its format."
+            for i in bad
         ],
     )
     bench.judge.object_to(

@@ -101,7 +101,9 @@ def _updated_at(bench: Bench) -> pa.Array:
     value, reading = as_value(mapped), bench.contract.reading
     zone = value.zone or reading.zone or bench.retailer_zone
     text = text_of(bench, value, "updated_at")
-    return parse_instants(text, value.formats or reading.formats, bench.retailer_zone if zone == "location" else zone).values
+    return parse_instants(
+        text, value.formats or reading.formats, bench.retailer_zone if zone == "location" else zone
+    ).values
 
 
 def identify(bench: Bench) -> dict[str, pa.Array]:
@@ -115,7 +117,9 @@ def identify(bench: Bench) -> dict[str, pa.Array]:
     bench.judge.object_to(
         mask(pc.is_null(document)),
         "missing_key",
-        lambda bad: [f"{' and '.join(as_list(key.document))} is empty, so the record has no business key." for _ in bad],
+        lambda bad: [
+            f"{' and '.join(as_list(key.document))} is empty, so the record has no business key." for _ in bad
+        ],
     )
     is_keyless = key.line == ORDINAL
     line = _joined(columns, [] if is_keyless else as_list(key.line))

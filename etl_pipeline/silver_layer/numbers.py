@@ -130,7 +130,9 @@ def calculate(expression: str, rows: int, column: Callable[[str], pa.Array]) -> 
             raise UsageError(f"`{expression}` is no arithmetic")
         left, right = walk(node.left), walk(node.right)
         if isinstance(node.op, ast.Mult):
-            return pc.cast(pc.multiply(pc.cast(left, pa.decimal256(37, 12)), pc.cast(right, pa.decimal256(37, 12))), WIDE)
+            return pc.cast(
+                pc.multiply(pc.cast(left, pa.decimal256(37, 12)), pc.cast(right, pa.decimal256(37, 12))), WIDE
+            )
         operation = pc.add if isinstance(node.op, ast.Add) else pc.subtract
         return pc.cast(operation(pc.cast(left, pa.decimal256(75, 18)), pc.cast(right, pa.decimal256(75, 18))), WIDE)
 

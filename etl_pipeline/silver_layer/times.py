@@ -15,7 +15,7 @@ HAS_OFFSET = re.compile(r":.*(?:z|[+-]\d{2}(?::?\d{2})?)$", re.IGNORECASE)
 NAT = np.iinfo(np.int64).min
 MOST_EPOCH_DIGITS = 15
 MICROSECONDS_A_DAY = 86_400_000_000
-_EPOCHS = {"epoch_s": "s", "epoch_ms": "ms"}
+_EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000}
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,10 @@ def _microseconds(found: pd.DatetimeIndex) -> np.ndarray:
 def _parse_one(todo: list[str], form: str) -> tuple[np.ndarray, bool]:
     """Return (microseconds, whether they are UTC) of texts in one format."""
     if form in _EPOCHS:
-        number = pd.to_numeric(pd.Series([t if t.isdecimal() and len(t) < MOST_EPOCH_DIGITS else None for t in todo]))
-        return _microseconds(pd.DatetimeIndex(pd.to_datetime(number, unit=_EPOCHS[form], errors="coerce"))), True
+        reads = np.array([text.isdecimal() and len(text) < MOST_EPOCH_DIGITS for text in todo])
+        out = np.full(len(todo), NAT, dtype=np.int64)
+        out[reads] = [int(text) * _EPOCHS[form] for text in np.array(todo, dtype=object)[reads]]
+        return out, True
     wanted = "ISO8601" if form == "iso" else form
     is_utc = "%z" in form or (form == "iso" and any(HAS_OFFSET.search(text) for text in todo))
     found = pd.to_datetime(pd.Index(todo, dtype="object"), format=wanted, errors="coerce", utc=is_utc)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -68,10 +67,10 @@ def _extracted(text: pa.Array, pattern: str) -> pa.Array:
 
 
 def _mapped(bench: Bench, text: pa.Array, value: Value, label: str) -> pa.Array:
-    assert value.map is not None
-    keys = pa.array(list(value.map), pa.string())
+    codes = value.map or {}
+    keys = pa.array(list(codes), pa.string())
     place = pc.index_in(text, value_set=keys, skip_nulls=True)
-    out = pa.array(list(value.map.values()), pa.string()).take(place)
+    out = pa.array(list(codes.values()), pa.string()).take(place)
     unknown = mask(pc.and_(pc.is_valid(text), pc.is_null(place)))
     if value.map_else is not None:
         other = text if value.map_else == "$keep" else pa.scalar(value.map_else)
@@ -131,13 +130,13 @@ def text_of(bench: Bench, value: Value, label: str) -> pa.Array:
 def code_of(bench: Bench, value: Value, label: str) -> pa.Array:
     """Return a value as a code: text that must not mix look-alike letters of several alphabets."""
     text = text_of(bench, value, label)
-    mixed = mask(
-        pc.and_(pc.match_substring_regex(text, MIXED_SCRIPT), pc.match_substring_regex(text, "[A-Za-z0-9]"))
-    )
+    mixed = mask(pc.and_(pc.match_substring_regex(text, MIXED_SCRIPT), pc.match_substring_regex(text, "[A-Za-z0-9]")))
     bench.judge.object_to(
         mixed,
         "mixed_script",
-        lambda bad: [f"{label}: '{text[int(i)].as_py()}' mixes letters of several alphabets; type it anew." for i in bad],
+        lambda bad: [
+            f"{label}: '{text[int(i)].as_py()}' mixes letters of several alphabets; type it anew." for i in bad
+        ],
     )
     return text
 
@@ -168,9 +167,7 @@ def _plain_number(bench: Bench, name: str) -> pa.Array:
     return _judged_numbers(bench, bench.columns.get(name), name, reading.decimal, reading.thousands)
 
 
-def _judged_numbers(
-    bench: Bench, text: pa.Array, label: str, decimal: str, thousands: str
-) -> pa.Array:
+def _judged_numbers(bench: Bench, text: pa.Array, label: str, decimal: str, thousands: str) -> pa.Array:
     read = parse_numbers(text, decimal, thousands)
     bench.judge.object_to(
         read.digits_lost,
@@ -210,14 +207,17 @@ def flag_of(bench: Bench, value: Value, label: str) -> pa.Array:
     text = pc.utf8_lower(text_of(bench, value, label))
     yes = pa.array(["true", "t", "yes", "y", "1", "s"], pa.string())
     no = pa.array(["false", "f", "no", "n", "0"], pa.string())
-    is_yes, is_no = mask(pc.is_in(text, value_set=yes, skip_nulls=True)), mask(pc.is_in(text, value_set=no, skip_nulls=True))
+    is_yes, is_no = (
+        mask(pc.is_in(text, value_set=yes, skip_nulls=True)),
+        mask(pc.is_in(text, value_set=no, skip_nulls=True)),
+    )
     unknown = mask(pc.is_valid(text)) & ~is_yes & ~is_no
     bench.judge.object_to(
         unknown,
         "unknown_value",
         lambda bad: [f"{label}: '{text[int(i)].as_py()}' is neither yes nor no; give a `map`." for i in bad],
     )
-    return pa.array(np.where(is_yes, True, np.where(is_no, False, None)), pa.bool_())
+    return pa.array(is_yes, pa.bool_(), mask=~is_yes & ~is_no)
 
 
 def check_column(bench: Bench, column: Column, values: pa.Array, label: str) -> None:
@@ -234,6 +234,7 @@ def check_column(bench: Bench, column: Column, values: pa.Array, label: str) -> 
             mask(pc.and_(pc.is_valid(values), pc.invert(known))),
             "unknown_value",
             lambda bad: [
-                f"{label}: '{values[int(i)].as_py()}' is none of {', '.join(column.choices)}; give a `map`." for i in bad
+                f"{label}: '{values[int(i)].as_py()}' is none of {', '.join(column.choices)}; give a `map`."
+                for i in bad
             ],
         )
