@@ -1,17 +1,21 @@
 """The report of a run as a person reads it in a terminal."""
 
 import shlex
+import textwrap
 from decimal import Decimal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from etl_pipeline.core.log import printable
 from pipeline_manager.report import RunReport
 
 MOST_LINES = 12
+MOST_PLACES = 20
+NARROWEST, WIDEST = 40, 1_000
 RISK_WORDS = {
     "negative": "on hand below zero: a record is missing",
     "out_of_stock": "nothing on hand",
@@ -26,20 +30,38 @@ def _count(value: int | Decimal) -> str:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    """Return an empty table: names on the left, numbers on the right, nothing wraps."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for number, name in enumerate(columns):
-        table.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+        table.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)
     return table
 
 
+def _print_table(console: Console, table: Table) -> None:
+    """Print a table in full: where the terminal is too narrow, it wraps there, but no figure is cut."""
+    needed = Measurement.get(console, console.options.update(width=WIDEST), table).maximum
+    console.print(table, width=max(needed, console.width), crop=False)
+    console.print()
+
+
+def _indented(console: Console, text: str, by: int) -> None:
+    """Print a sentence, wrapped at words, each line indented alike and without blanks at its end."""
+    indent = " " * by
+    filled = textwrap.fill(
+        printable(text), max(console.width, NARROWEST), initial_indent=indent, subsequent_indent=indent,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    console.print(escape(filled), soft_wrap=True)
+
+
 def _came_in(console: Console, report: RunReport) -> None:
-    table = _table("feed", "files", "records", "accepted", "duplicate", "superseded", "non-data", "set aside")
+    table = _table("feed", "files", "records", "accepted", "double", "replaced", "no data", "aside")
     for line in sorted(report.feeds.values(), key=lambda line: line.feed):
         counts = (line.records, line.accepted, line.duplicate, line.superseded, line.non_data, line.quarantined)
-        files = f"{line.files_new} new" + (f", {line.files_again} again" if line.files_again else "")
+        files = f"{_count(line.files_new)}/{_count(line.files_again)}"
         table.add_row(escape(line.feed), files, *(_count(value) for value in counts))
-    console.print("[bold]What came in[/bold]  (files of this run; records of the whole warehouse)")
-    console.print(table)
+    console.print("[bold]What came in[/bold]  (files of this run, new/again; records of the whole warehouse)")
+    _print_table(console, table)
 
 
 def _set_aside(console: Console, report: RunReport) -> None:
@@ -48,28 +70,29 @@ def _set_aside(console: Console, report: RunReport) -> None:
         return
     console.print("[bold]Set aside, and why[/bold]  (`systock quarantine list` shows all)")
     for row in report.set_aside[:MOST_LINES]:
-        console.print(f"  {escape(printable(row['feed']))}: {_count(row['records'])} x {row['reason']}, "
-                      f"such as {escape(printable(row['example']))}")  # fmt: skip
-        console.print(f"    {escape(printable(row['sentence']))}")
+        _indented(console, f"{_count(row['records'])} x {row['reason']} in {row['feed']}, such as {row['example']}", 2)
+        _indented(console, row["sentence"], 4)
     if len(report.set_aside) > MOST_LINES:
         console.print(f"  and {len(report.set_aside) - MOST_LINES} more kinds")
     for name, sentence in report.refused.items():
-        console.print(f"  {escape(printable(name))}: {escape(printable(sentence))}")
+        _indented(console, f"{name}: {sentence}", 2)
     console.print()
 
 
 def _stock(console: Console, report: RunReport) -> None:
     table = _table("location", "units on hand", "products", "negative", "never counted")
-    for row in report.stock:
+    for row in report.stock[:MOST_PLACES]:
         values = (row["on_hand"], row["keys"], row["negative"], row["unanchored"])
         table.add_row(escape(printable(row["location_code"])), *(_count(value) for value in values))
-    console.print("[bold]Stock by location[/bold]")
-    console.print(table)
+    console.print("[bold]Stock by location[/bold]  (gold.stock_on_hand)")
+    _print_table(console, table)
+    if len(report.stock) > MOST_PLACES:
+        console.print(f"and {len(report.stock) - MOST_PLACES} more places\n")
     if report.risks:
         console.print("[bold]At risk[/bold]  (gold.stock_risk)")
         for row in report.risks:
-            examples = escape(printable(", ".join(row["examples"])))
-            console.print(f"  {_count(row['keys'])} {RISK_WORDS.get(row['what'], row['what'])}: {examples}")
+            what = RISK_WORDS.get(row["what"], row["what"])
+            _indented(console, f"{_count(row['keys'])} {what}, such as {', '.join(row['examples'])}", 2)
         console.print()
 
 
@@ -92,6 +115,7 @@ def render(report: RunReport, console: Console) -> None:
     for note in report.notes:
         console.print(escape(note))
     console.print("[bold]Where to look next[/bold]")
-    console.print("  views: gold.stock_on_hand, gold.sale_line, gold.feed_file, gold.quarantine (docs/gold.md)")
+    console.print("  views: gold.stock_on_hand, gold.sale_line, gold.feed_file, gold.quarantine")
+    console.print("  what each of them says: docs/gold.md")
     console.print(f"  psql {escape(shlex.quote(report.dsn))}", soft_wrap=True)
     console.print(f"Done in {report.seconds:.1f} s.")
