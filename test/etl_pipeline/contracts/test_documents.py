@@ -1,17 +1,22 @@
 """The pages that strangers read: rendered pages do not drift, and every snippet is a right contract."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from etl_pipeline.bronze_layer.reading import read_records
 from etl_pipeline.contracts.checking import DEFAULT_AUTHORITY, SYSTEMS, CheckedContract, check_contract
 from etl_pipeline.contracts.facts import FACT_KINDS
 from etl_pipeline.contracts.loading import check_folder, validate
 from etl_pipeline.contracts.model import Contract, Retailer
 from etl_pipeline.contracts.reference_page import _SECTIONS, EXAMPLE, RETAILER_EXAMPLE, meaning_of, rendered
+from etl_pipeline.contracts.values import Landed, References
 from etl_pipeline.contracts.yaml_lines import Located, Mistake, parse_yaml
 from etl_pipeline.silver_layer.authority import DEFAULT_RULES
+from etl_pipeline.silver_layer.conform import conform
+from etl_pipeline.silver_layer.facts import Setting
 
 pytestmark = pytest.mark.fast
 ROOT = Path(__file__).parents[3]
@@ -81,3 +86,37 @@ def test_the_contracts_of_the_onboarding_page_fit_together(tmp_path):
 @pytest.mark.parametrize("folder", sorted(p.parent for p in ROOT.glob("feeds/*/retailer.yml")), ids=lambda p: p.name)
 def test_the_contracts_of_this_repository_are_right(folder):
     assert [str(mistake) for mistake in check_folder(folder).mistakes] == []
+
+
+TYPED = """\
+receipt,line,store,sold_at,sku,qty,unit_price,net,type
+X1,1,S1,2025-03-01 09:00:00,A100,2,1.50,3.00,S
+X1,2,S1,2025-03-01 09:00:00,A100,1,1.50,1.50,R
+X1,3,S1,2025-03-01 09:00:00,POST,1,4.00,4.00,P
+X1,4,S1,2025-03-01 09:00:00,A100,-1,0,0,
+X1,5,S1,2025-03-01 09:00:00,A100,1,0,0,Z
+"""
+
+
+def test_types_and_signs_of_the_onboarding_page_come_out_as_it_says(tmp_path):
+    part = parse_yaml(next(snippet for snippet in SNIPPETS if "postage" in snippet)).value
+    create = {"reading": {"unknown_product": "create", "unknown_location": "create"}}
+    contract = Contract.model_validate({**parse_yaml(BASE).value, **part, **create})
+    path = tmp_path / "x.csv"
+    path.write_text(TYPED)
+    (chunk,) = read_records(path, contract.files)
+    landed = Landed("pos_sales", "pos/x.csv", path, "0" * 64, path.stat().st_size)
+    done = conform(chunk, landed, contract, Setting([], "EUR", "UTC", None), References())
+    moved = done.facts["movement"].to_pandas()
+    assert dict(zip(moved["movement_class"], moved["quantity"], strict=True)) == {
+        "sale": -2,
+        "return": 1,
+        "write_off": -1,
+    }
+    sold = done.facts["sale"].to_pandas()
+    assert dict(zip(sold["kind"], sold["net_amount"], strict=True)) == {
+        "sale": Decimal(3),
+        "return": Decimal("-1.5"),
+        "charge": Decimal(4),
+    }
+    assert done.set_aside["reason"].tolist() == ["no_rule"]
