@@ -11,13 +11,16 @@ import pyarrow as pa
 from psycopg2 import extensions, sql
 
 from etl_pipeline.contracts.facts import FACT_KINDS
-from etl_pipeline.contracts.values import Conformed, Landed, RecordChunk
+from etl_pipeline.contracts.values import Conformed, Landed, Part, RecordChunk
 from etl_pipeline.core.errors import SetAsideError
 from etl_pipeline.core.names import Schemas
 from load.copying import copy_block, copy_table, rows_table
 from load.staging import stage_statements
 
 log = logging.getLogger(__name__)
+QUARANTINE_COLUMNS = (
+    "record_no", "line_no", "byte_start", "byte_end", "reason", "sentence", "wants_set", "wants_key",
+)  # fmt: skip
 STEPS = (
     "select {{ silver }}.place_records(%s)",
     "select {{ silver }}.apply_facts(%s)",
@@ -106,9 +109,19 @@ class Batch:
         self.cursor.execute("savepoint file_start")
         return FileTally(file_id)
 
+    def take_up_file(self, file_id: int) -> FileTally:
+        """Take up a loaded file of which records are judged again."""
+        self.cursor.execute("savepoint file_start")
+        return FileTally(file_id)
+
+    def keep_file(self) -> None:
+        """The file was read to its end: what was staged of it stays."""
+        self.cursor.execute("release savepoint file_start")
+
     def set_file_aside(self, tally: FileTally, error: SetAsideError) -> None:
         """Take back everything of the file that was staged and mark it as set aside whole."""
         self.cursor.execute("rollback to savepoint file_start")
+        self.cursor.execute("release savepoint file_start")
         self._run(
             "update {{ bronze }}.file set status = 'set_aside', reason = %s, sentence = %s where file_id = %s",
             (error.reason, error.sentence, tally.file_id),
@@ -133,58 +146,54 @@ class Batch:
         tally.records += len(addresses)
         tally.content_bytes += len(chunk.content)
 
-    def stage(self, tally: FileTally, chunk: RecordChunk, conformed: Conformed, *, again: bool) -> None:
-        """Copy what a chunk became into the staging tables."""
-        self._copy("stage_record", tally, conformed.records, is_again=again)
+    def stage(self, tallies: list[FileTally], parts: list[Part], conformed: Conformed, *, again: bool) -> None:
+        """Copy what parts became into the staging tables; `tallies` are the files of the parts."""
+        numbers = pa.array([tally.file_id for tally in tallies], pa.int64())
+        records = conformed.records.append_column("is_again", pa.repeat(pa.scalar(again), conformed.records.num_rows))
+        self._copy("stage_record", records, numbers)
         for kind, table in conformed.facts.items():
-            self._copy(f"stage_{kind}", tally, table)
+            self._copy(f"stage_{kind}", table, numbers)
         if conformed.references is not None:
-            self._copy("stage_reference", tally, conformed.references)
-        self._stage_set_aside(tally, chunk, conformed.set_aside)
-        self._stage_used(tally, conformed)
+            self._copy("stage_reference", conformed.references, numbers)
+        self._stage_set_aside(tallies, parts, conformed.set_aside)
+        self._stage_used(tallies, conformed)
         if again:
-            numbers = [
-                conformed.records["record_no"].to_numpy(),
-                conformed.set_aside["record_no"].to_numpy(dtype=np.int64),
-            ]
-            again_table = pa.table({"record_no": pa.array(np.concatenate(numbers))})
-            self._copy("stage_again", tally, again_table)
+            self._copy("stage_again", conformed.records.select(["part", "record_no"]), numbers)
+            aside = conformed.set_aside[["part", "record_no"]].astype("int64")
+            self._copy("stage_again", pa.Table.from_pandas(aside, preserve_index=False), numbers)
         self.records += conformed.records.num_rows
 
-    def _copy(self, target: str, tally: FileTally, table: pa.Table, **constants: bool) -> None:
-        table = table.append_column("file_id", pa.repeat(pa.scalar(tally.file_id), table.num_rows))
-        for name, value in constants.items():
-            table = table.append_column(name, pa.repeat(pa.scalar(value), table.num_rows))
-        copy_table(self.cursor, target, table)
+    def _copy(self, target: str, table: pa.Table, numbers: pa.Array) -> None:
+        """Copy a table whose column `part` says which file a row is of."""
+        files = numbers.take(table["part"].combine_chunks())
+        copy_table(self.cursor, target, table.drop_columns("part").append_column("file_id", files))
 
-    def _stage_set_aside(self, tally: FileTally, chunk: RecordChunk, judged: pd.DataFrame) -> None:
-        rows = []
-        for frame in (chunk.set_aside, judged):
+    def _stage_set_aside(self, tallies: list[FileTally], parts: list[Part], judged: pd.DataFrame) -> None:
+        frames = [(number, part.chunk.set_aside) for number, part in enumerate(parts) if len(part.chunk.set_aside)]
+        frames += [(int(number), rows) for number, rows in judged.groupby("part")]
+        staged = []
+        for number, frame in frames:
+            chunk, file_id = parts[number].chunk, tallies[number].file_id
             for row in frame.to_dict("records"):
                 start, end = int(row["byte_start"]), int(row["byte_end"])
                 raw = row.get("raw")
                 if not isinstance(raw, bytes):
                     raw = chunk.content[start - chunk.content_start : end - chunk.content_start]
-                rows.append(
-                    {
-                        "file_id": tally.file_id, "record_no": row["record_no"], "line_no": row["line_no"],
-                        "byte_start": start, "byte_end": end, "raw": "\\x" + raw.hex(), "reason": row["reason"],
-                        "sentence": row["sentence"], "wants_set": row.get("wants_set"),
-                        "wants_key": row.get("wants_key"),
-                    }
-                )  # fmt: skip
-        if rows:
-            copy_table(self.cursor, "stage_quarantine", rows_table(rows, list(rows[0])))
+                kept = {name: row.get(name) for name in QUARANTINE_COLUMNS}
+                staged.append(kept | {"file_id": file_id, "raw": "\\x" + raw.hex()})
+        if staged:
+            copy_table(self.cursor, "stage_quarantine", rows_table(staged, list(staged[0])))
 
-    def _stage_used(self, tally: FileTally, conformed: Conformed) -> None:
+    def _stage_used(self, tallies: list[FileTally], conformed: Conformed) -> None:
         rows = [
-            {"set_name": name, "key": key}
+            {"file_id": tally.file_id, "set_name": name, "key": key}
             for name, keys in sorted(conformed.used.items())
             if name not in ("product", "location", "alias")
             for key in sorted(keys)
+            for tally in tallies
         ]
         if rows:
-            self._copy("stage_file_reference", tally, rows_table(rows, ["set_name", "key"]))
+            copy_table(self.cursor, "stage_file_reference", rows_table(rows, list(rows[0])))
         made = [{"set_name": name, "code": code} for name, codes in conformed.created.items() for code in sorted(codes)]
         if made:
             copy_table(self.cursor, "stage_created", rows_table(made, ["set_name", "code"]))

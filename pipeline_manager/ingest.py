@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,18 +11,21 @@ import numpy as np
 
 from etl_pipeline.bronze_layer.reading import read_records
 from etl_pipeline.contracts.loading import Feeds
-from etl_pipeline.contracts.model import AuthorityRule, Contract
-from etl_pipeline.contracts.values import Conformed, Landed, RecordChunk
+from etl_pipeline.contracts.model import Contract
+from etl_pipeline.contracts.values import Conformed, Landed, Part, RecordChunk
 from etl_pipeline.core.errors import SetAsideError
 from etl_pipeline.silver_layer.authority import effective_rules
-from etl_pipeline.silver_layer.conform import conform
-from etl_pipeline.silver_layer.facts import Setting
+from etl_pipeline.silver_layer.conform import Rules, conform
 from etl_pipeline.silver_layer.identity import needed_columns
 from load.batch import Applied, Batch, FileTally
 from load.postgres import PostgresWarehouse, contract_hash
 from load.references import ReferenceReader
+from pipeline_manager.ordering import has_lookups
 
 log = logging.getLogger(__name__)
+SMALL_BYTES = 1 << 20
+"""Files up to this size are read whole and conformed together with others of their feed."""
+GROUP_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,27 @@ class Task:
     file_id: int | None = None
     record_nos: frozenset[int] | None = None
     is_whole: bool = False
+
+    @property
+    def is_again(self) -> bool:
+        """Whether records of a loaded file are judged again."""
+        return self.file_id is not None and not self.is_whole
+
+
+@dataclass
+class OpenFile:
+    """A file while it is read."""
+
+    task: Task
+    tally: FileTally
+    chunks: list[RecordChunk] = field(default_factory=list)
+    non_data: Counter[str] = field(default_factory=Counter)
+    latest: datetime | None = None
+
+    @property
+    def is_again(self) -> bool:
+        """Whether records of a loaded file are judged again."""
+        return self.task.is_again
 
 
 @dataclass
@@ -60,9 +84,9 @@ class Ingest:
         self._warehouse = warehouse
         self._feed_ids = feed_ids
         self._run_id = run_id
-        self._rules: list[AuthorityRule] = effective_rules(
-            feeds.retailer.authority, {c.source_system for c in feeds.contracts.values()}
-        )
+        retailer = feeds.retailer
+        authority = effective_rules(retailer.authority, {c.source_system for c in feeds.contracts.values()})
+        self._rules = Rules(authority, retailer.currency, retailer.zone)
         self.reader: ReferenceReader = warehouse.reader(feeds.retailer.units)
 
     def run_batch(self, tasks: Iterable[Task], told: Callable[[str], None]) -> Tallies:
@@ -73,12 +97,8 @@ class Ingest:
             told: called with the name of each file when it is read.
         """
         batch = self._warehouse.begin(self._run_id)
-        files = aside = 0
         try:
-            for task in tasks:
-                told(task.landed.name)
-                files += 1
-                aside += not self._stage_file(batch, task)
+            files, aside = self._stage_all(batch, tasks, told)
             applied = batch.apply()
             batch.commit()
         except BaseException:
@@ -87,46 +107,89 @@ class Ingest:
         self.reader.forget()
         return Tallies(applied, files, aside)
 
-    def _stage_file(self, batch: Batch, task: Task) -> bool:
-        """Stage one file; return False when it was set aside whole."""
+    def _stage_all(self, batch: Batch, tasks: Iterable[Task], told: Callable[[str], None]) -> tuple[int, int]:
+        """Stage tasks, small files of a feed together; return (files, files set aside)."""
+        files = aside = 0
+        waiting: list[OpenFile] = []
+        for task in tasks:
+            told(task.landed.name)
+            files += 1
+            if waiting and not self._goes_with(waiting, task):
+                self._stage_group(batch, waiting)
+                waiting = []
+            open_file = self._open(batch, task)
+            try:
+                if task.landed.size_bytes <= SMALL_BYTES:
+                    open_file.chunks.extend(self._chunks(task))
+                    waiting.append(open_file)
+                else:
+                    for chunk in self._chunks(task):
+                        self._stage_parts(batch, [(open_file, chunk)])
+                    self._finish(batch, open_file)
+                batch.keep_file()
+            except SetAsideError as error:
+                log.info("%s: set aside whole: %s", task.landed.name, error)
+                batch.set_file_aside(open_file.tally, error)
+                aside += 1
+        if waiting:
+            self._stage_group(batch, waiting)
+        return files, aside
+
+    def _goes_with(self, waiting: list[OpenFile], task: Task) -> bool:
+        """Tell whether a file can be conformed together with those waiting.
+
+        Not where codes are looked up in other feeds: there each file remembers what it used.
+        """
+        first = waiting[0]
+        rows = sum(len(chunk.text) for file in waiting for chunk in file.chunks)
+        same = first.task.landed.feed == task.landed.feed and first.is_again == task.is_again
+        return same and rows < GROUP_ROWS and not has_lookups(self._feeds.contracts[task.landed.feed])
+
+    def _open(self, batch: Batch, task: Task) -> OpenFile:
         landed, contract = task.landed, self._feeds.contracts[task.landed.feed]
         if task.file_id is None:
             tally = batch.register_file(self._feed_ids[landed.feed], landed, contract_hash(contract))
         elif task.is_whole:
             tally = batch.reopen_file(task.file_id, contract_hash(contract))
         else:
-            tally = FileTally(task.file_id)
-        is_again = task.file_id is not None and not task.is_whole
-        non_data: Counter[str] = Counter()
-        latest: datetime | None = None
-        try:
-            for chunk in self._chunks(task, contract):
-                conformed = self._conform(batch, chunk, landed, contract)
-                batch.stage(tally, chunk, conformed, again=is_again)
-                latest = max((t for t in (latest, conformed.latest) if t), default=None)
-                if not is_again:
-                    batch.keep_bytes(tally, chunk)
-                    non_data.update(chunk.non_data["kind"].tolist())
-                    non_data.update({f"excluded: {name}": count for name, count in conformed.excluded.items()})
-        except SetAsideError as error:
-            log.info("%s: set aside whole: %s", landed.name, error)
-            batch.set_file_aside(tally, error)
-            return False
-        if not is_again:
-            batch.finish_file(tally, non_data, latest)
-        return True
+            tally = batch.take_up_file(task.file_id)
+        return OpenFile(task, tally)
 
-    def _chunks(self, task: Task, contract: Contract) -> Iterator[RecordChunk]:
+    def _stage_group(self, batch: Batch, waiting: list[OpenFile]) -> None:
+        self._stage_parts(batch, [(file, chunk) for file in waiting for chunk in file.chunks])
+        for file in waiting:
+            self._finish(batch, file)
+
+    def _stage_parts(self, batch: Batch, pieces: list[tuple[OpenFile, RecordChunk]]) -> None:
+        """Conform and stage chunks of one feed, and keep their bytes."""
+        if not pieces:
+            return
+        first = pieces[0][0]
+        contract = self._feeds.contracts[first.task.landed.feed]
+        parts = [Part(file.task.landed, chunk) for file, chunk in pieces]
+        conformed = self._conform(batch, parts, contract)
+        batch.stage([file.tally for file, _ in pieces], parts, conformed, again=first.is_again)
+        for number, (file, chunk) in enumerate(pieces):
+            latest = conformed.latest[number]
+            file.latest = max((t for t in (file.latest, latest) if t), default=None)
+            if not file.is_again:
+                batch.keep_bytes(file.tally, chunk)
+                file.non_data.update(chunk.non_data["kind"].tolist())
+                file.non_data.update({f"excluded: {k}": n for k, n in conformed.excluded[number].items()})
+
+    def _finish(self, batch: Batch, file: OpenFile) -> None:
+        if not file.is_again:
+            batch.finish_file(file.tally, file.non_data, file.latest)
+
+    def _chunks(self, task: Task) -> Iterator[RecordChunk]:
+        contract = self._feeds.contracts[task.landed.feed]
         for chunk in read_records(task.landed.path, contract.files, needed=needed_columns(contract)):
             yield chunk if task.record_nos is None else _only(chunk, task.record_nos)
 
-    def _conform(self, batch: Batch, chunk: RecordChunk, landed: Landed, contract: Contract) -> Conformed:
-        """Conform a chunk, reading what it looks up until nothing is missing."""
-        reading = contract.reading
-        retailer = self._feeds.retailer
-        setting = Setting(self._rules, reading.currency or retailer.currency, retailer.zone, landed.logical_time)
+    def _conform(self, batch: Batch, parts: list[Part], contract: Contract) -> Conformed:
+        """Conform chunks, reading what they look up until nothing is missing."""
         while True:
-            conformed = conform(chunk, landed, contract, setting, self.reader.references)
+            conformed = conform(parts, contract, self._rules, self.reader.references)
             if not self.reader.complete(batch.cursor, conformed.used):
                 return conformed
 

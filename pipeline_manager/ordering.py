@@ -15,6 +15,11 @@ def _gives(contract: Contract) -> set[str]:
     return names
 
 
+def has_lookups(contract: Contract) -> bool:
+    """Tell whether a feed looks codes up in sets that other feeds fill."""
+    return any(isinstance(m, Value) and m.lookup for rule in contract.yields for m in rule.columns.values())
+
+
 def _takes(contract: Contract) -> set[str]:
     """Return the lookup sets that a feed needs."""
     names: set[str] = set()

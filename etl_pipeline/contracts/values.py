@@ -124,26 +124,34 @@ class References:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A chunk and the file that it is of. Parts of one feed are conformed together: small files cost little."""
+
+    landed: Landed
+    chunk: RecordChunk
+
+
+@dataclass(frozen=True)
 class Conformed:
-    """What a chunk became. Every record of the chunk is in exactly one of records, set_aside and excluded.
+    """What parts became. Every record is in exactly one of records, set_aside and excluded.
 
     Attributes:
-        records: record_no, line_no, byte_start, byte_end, epoch, document, line, content_hash (32 hex digits),
+        records: part (number of the part), record_no, line_no, byte_start, byte_end, epoch, document, line, content_hash (32 hex digits),
             revision_no, updated_at, is_void, is_keyless; one row a record that was understood.
-        facts: fact kind -> record_no, fact_no and the kind's columns.
-        references: record_no, fact_no, set_name, key, attributes (JSON text).
-        set_aside: record_no, line_no, byte_start, byte_end, reason, sentence, wants_set, wants_key.
-        excluded: name of the exclusion rule -> records.
+        facts: fact kind -> part, record_no, fact_no and the kind's columns.
+        references: part, record_no, fact_no, set_name, key, attributes (JSON text).
+        set_aside: part, record_no, line_no, byte_start, byte_end, reason, sentence, wants_set, wants_key.
+        excluded: for each part, name of the exclusion rule -> records.
         used: lookup set -> keys that were looked up, whether found or not.
         created: `product` and `location` -> codes that the contract lets the feed create.
-        latest: greatest value of the contract's logical time column, if it has one.
+        latest: for each part, greatest value of the contract's logical time column, if it has one.
     """
 
     records: pa.Table
     facts: dict[str, pa.Table]
     references: pa.Table | None
     set_aside: pd.DataFrame
-    excluded: dict[str, int]
+    excluded: list[dict[str, int]]
     used: dict[str, set[str]]
     created: dict[str, set[str]]
-    latest: datetime | None
+    latest: list[datetime | None]

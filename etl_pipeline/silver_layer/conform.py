@@ -1,6 +1,7 @@
 """A chunk of text becomes typed facts. Pure: the same chunk, contract and references give the same answer."""
 
 import json
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -9,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_pipeline.contracts.facts import FACT_KINDS
-from etl_pipeline.contracts.model import Contract, Fix, Reading, Yield
-from etl_pipeline.contracts.values import Conformed, Landed, RecordChunk, References
+from etl_pipeline.contracts.model import AuthorityRule, Contract, Fix, Reading, Yield
+from etl_pipeline.contracts.values import Addresses, Conformed, Part, References
 from etl_pipeline.silver_layer.codes import Known
 from etl_pipeline.silver_layer.columns import Columns
 from etl_pipeline.silver_layer.conditions import holds, scalar_text
@@ -18,20 +19,36 @@ from etl_pipeline.silver_layer.facts import Setting, make_facts
 from etl_pipeline.silver_layer.identity import identify
 from etl_pipeline.silver_layer.judge import Judge
 from etl_pipeline.silver_layer.lookups import Lookups
-from etl_pipeline.silver_layer.times import parse_instants
+from etl_pipeline.silver_layer.times import INSTANT, parse_instants
 from etl_pipeline.silver_layer.values import Bench, as_value, text_of
 
 OWN_FIRST = {"location": 0, "product": 1}
+Counts = dict[str, int]
 
 
-def _pseudo_columns(chunk: RecordChunk, landed: Landed) -> dict[str, pa.Array]:
-    rows = len(chunk.text)
-    logical = landed.logical_time.astimezone(UTC).isoformat() if landed.logical_time else None
+@dataclass(frozen=True)
+class Rules:
+    """What a retailer's feeds share: who posts what, the currency and the zone where a record names none."""
+
+    authority: list[AuthorityRule]
+    currency: str
+    zone: str
+
+
+def _repeated(values: list[str | None], counts: list[int]) -> pa.Array:
+    """Return one text a part as one text a row."""
+    return pa.array(values, pa.string()).take(pa.array(np.repeat(np.arange(len(counts)), counts)))
+
+
+def _pseudo_columns(parts: list[Part], addresses: Addresses) -> dict[str, pa.Array]:
+    counts = [len(part.chunk.text) for part in parts]
+    times = [part.landed.logical_time for part in parts]
+    logical = [time.astimezone(UTC).isoformat() if time else None for time in times]
     return {
-        "$file.name": pa.repeat(pa.scalar(landed.name, pa.string()), rows),
-        "$file.logical_time": pa.repeat(pa.scalar(logical, pa.string()), rows),
-        "$record.no": pc.cast(pa.array(chunk.addresses.record_no), pa.string()),
-        "$record.line": pc.cast(pa.array(chunk.addresses.line_no), pa.string()),
+        "$file.name": _repeated([part.landed.name for part in parts], counts),
+        "$file.logical_time": _repeated(logical, counts),
+        "$record.no": pc.cast(pa.array(addresses.record_no), pa.string()),
+        "$record.line": pc.cast(pa.array(addresses.line_no), pa.string()),
     }
 
 
@@ -46,14 +63,16 @@ def _apply_fixes(columns: Columns, fixes: list[Fix], reading: Reading) -> None:
             columns.put(name, fixed)
 
 
-def _excluded(contract: Contract, columns: Columns) -> tuple[np.ndarray, dict[str, int]]:
-    """Return the mask of records that are no business of the warehouse, and how many by rule."""
-    out, counts = np.zeros(columns.rows, dtype=bool), {}
+def _excluded(contract: Contract, columns: Columns, part: np.ndarray, parts: int) -> tuple[np.ndarray, list[Counts]]:
+    """Return the mask of records that are no business of the warehouse, and for each part how many by rule."""
+    out = np.zeros(columns.rows, dtype=bool)
+    counts: list[Counts] = [{} for _ in range(parts)]
     for rule in contract.exclude:
         rows = holds(rule.when, columns, contract.reading) & ~out
-        counts[rule.reason] = int(rows.sum())
+        for number in np.unique(part[rows]):
+            counts[number][rule.reason] = counts[number].get(rule.reason, 0) + int((part[rows] == number).sum())
         out |= rows
-    return out, {name: count for name, count in counts.items() if count}
+    return out, counts
 
 
 def _reference_rows(bench: Bench, rule: Yield) -> dict[str, pa.Array]:
@@ -76,16 +95,15 @@ def _reference_rows(bench: Bench, rule: Yield) -> dict[str, pa.Array]:
     }
 
 
-def _latest(contract: Contract, columns: Columns, zone: str) -> datetime | None:
-    """Return the greatest value of the column that is the file's own time."""
+def _latest(contract: Contract, columns: Columns, part: np.ndarray, zone: str, parts: int) -> list[datetime | None]:
+    """Return for each part the greatest value of the column that is the file's own time."""
     logical = contract.files.logical_time
     if logical is None or logical.column is None:
-        return None
+        return [None] * parts
     formats = [logical.format] if "format" in logical.model_fields_set else contract.reading.formats
     own = contract.reading.zone or zone
     read = parse_instants(columns.get(logical.column), formats, zone if own == "location" else own)
-    found = pc.max(read.values).as_py()
-    return found if isinstance(found, datetime) else None
+    return [pc.max(read.values.filter(pa.array(part == number))).as_py() for number in range(parts)]
 
 
 def _yield_all(
@@ -110,7 +128,8 @@ def _yield_all(
         if rule.fact == "reference":
             made.append((number, rule, index, _reference_rows(part, rule)))
             continue
-        columns = make_facts(part, setting, known, rule)
+        there = setting if whole else replace(setting, logical_time=setting.logical_time.take(pa.array(index)))
+        columns = make_facts(part, there, known, rule)
         made.append((number, rule, index, columns))
         if rule.fact in OWN_FIRST:
             codes = columns[f"{rule.fact}_code"].filter(pa.array(~bench.judge.is_bad[index]))
@@ -119,93 +138,102 @@ def _yield_all(
     return made, taken
 
 
-def conform(
-    chunk: RecordChunk,
-    landed: Landed,
-    contract: Contract,
-    setting: Setting,
-    references: References,
-) -> Conformed:
-    """Turn a chunk of text records into typed facts.
+def _whole(parts: list[Part]) -> tuple[pd.DataFrame, Addresses, np.ndarray]:
+    """Return text, addresses and part number of every row of the parts."""
+    part = np.repeat(np.arange(len(parts)), [len(p.chunk.text) for p in parts])
+    if len(parts) == 1:
+        return parts[0].chunk.text, parts[0].chunk.addresses, part
+    text = pd.concat([p.chunk.text for p in parts], ignore_index=True)
+    names = ("record_no", "line_no", "byte_start", "byte_end")
+    joined = [np.concatenate([getattr(p.chunk.addresses, name) for p in parts]) for name in names]
+    # A column that one file lacks is empty there, as if the file had it without values.
+    absent = [name for name in text.columns if text[name].isna().any()]
+    for name in absent:
+        text[name] = text[name].fillna("")
+    return text, Addresses(*joined), part
 
-    In:     a chunk of one file, every column text; references narrowed to the codes it uses.
-    Out:    Conformed; every record of the chunk is understood, set aside or excluded.
+
+def conform(parts: list[Part], contract: Contract, rules: Rules, references: References) -> Conformed:
+    """Turn text records of one feed into typed facts.
+
+    In:     chunks of one or more files, every column text; references narrowed to the codes they use.
+    Out:    Conformed; every record of the parts is understood, set aside or excluded.
     Units:  base units of the product; money in its currency; instants in UTC.
     """
-    columns = Columns(chunk.text, contract.reading.null_tokens, _pseudo_columns(chunk, landed))
+    text, addresses, part = _whole(parts)
+    columns = Columns(text, contract.reading.null_tokens, _pseudo_columns(parts, addresses))
     _apply_fixes(columns, contract.fixes, contract.reading)
     judge = Judge(columns.rows)
-    bench = Bench(columns, contract, Lookups(references), judge, setting.zone)
-    is_out, excluded = _excluded(contract, columns)
+    bench = Bench(columns, contract, Lookups(references), judge, rules.zone)
+    is_out, excluded = _excluded(contract, columns, part, len(parts))
     identity = identify(bench)
     is_void = holds(contract.void, columns, contract.reading) if contract.void else np.zeros(columns.rows, dtype=bool)
     known = Known()
+    times = pa.array([p.landed.logical_time for p in parts], INSTANT).take(pa.array(part))
+    setting = Setting(rules.authority, contract.reading.currency or rules.currency, times)
     made, taken = _yield_all(contract, bench, setting, ~is_out & ~is_void, known)
     if contract.unmatched == "quarantine":
         judge.object_to(
             ~taken & ~is_out & ~is_void,
             "no_rule",
-            lambda bad: [
-                "No rule under `yields` speaks about this record; add one, or `unmatched: ignore`." for _ in bad
-            ],
+            lambda bad: (
+                ["No rule under `yields` speaks about this record; add one, or `unmatched: ignore`."] * len(bad)
+            ),
         )
     good = ~judge.is_bad & ~is_out
+    places = {"part": pa.array(part), "record_no": pa.array(addresses.record_no)}
     return Conformed(
-        records=_records(chunk, identity, is_void, good),
-        facts=_fact_tables(chunk, made, good),
-        references=_reference_table(chunk, made, good),
-        set_aside=_set_aside(chunk, judge, is_out),
+        records=_records(addresses, part, identity, is_void, good),
+        facts=_fact_tables(places, made, good),
+        references=_reference_table(places, made, good),
+        set_aside=_set_aside(addresses, part, judge, is_out),
         excluded=excluded,
         used=bench.lookups.used,
         created=known.created,
-        latest=_latest(contract, columns, setting.zone),
+        latest=_latest(contract, columns, part, rules.zone, len(parts)),
     )
 
 
-def _records(chunk: RecordChunk, identity: dict[str, pa.Array], is_void: np.ndarray, good: np.ndarray) -> pa.Table:
-    columns = {name: pa.array(values) for name, values in chunk.addresses.frame().items()}
-    return pa.table(columns | identity | {"is_void": pa.array(is_void)}).filter(pa.array(good))
+def _records(
+    addresses: Addresses, part: np.ndarray, identity: dict[str, pa.Array], is_void: np.ndarray, good: np.ndarray
+) -> pa.Table:
+    columns = {name: pa.array(values) for name, values in addresses.frame().items()}
+    whole = {"part": pa.array(part)} | columns | identity | {"is_void": pa.array(is_void)}
+    return pa.table(whole).filter(pa.array(good))
 
 
-def _fact_tables(
-    chunk: RecordChunk, made: list[tuple[int, Yield, np.ndarray, dict[str, pa.Array]]], good: np.ndarray
-) -> dict[str, pa.Table]:
+Made = list[tuple[int, Yield, np.ndarray, dict[str, pa.Array]]]
+
+
+def _placed(places: dict[str, pa.Array], number: int, index: np.ndarray, columns: dict[str, pa.Array]) -> pa.Table:
+    at = pa.array(index)
+    address = {name: values.take(at) for name, values in places.items()}
+    return pa.table({**address, "fact_no": pa.repeat(pa.scalar(number, pa.int16()), len(index)), **columns})
+
+
+def _fact_tables(places: dict[str, pa.Array], made: Made, good: np.ndarray) -> dict[str, pa.Table]:
     parts: dict[str, list[pa.Table]] = {}
     for number, rule, index, columns in made:
-        if rule.fact == "reference":
-            continue
-        names = list(FACT_KINDS[rule.fact].by_name)
-        table = pa.table(
-            {
-                "record_no": pa.array(chunk.addresses.record_no[index]),
-                "fact_no": pa.repeat(pa.scalar(number, pa.int16()), len(index)),
-                **{name: columns[name] for name in names},
-            }
-        ).filter(pa.array(good[index]))
-        parts.setdefault(rule.fact, []).append(table)
+        if rule.fact != "reference":
+            named = {name: columns[name] for name in FACT_KINDS[rule.fact].by_name}
+            table = _placed(places, number, index, named).filter(pa.array(good[index]))
+            parts.setdefault(rule.fact, []).append(table)
     return {kind: pa.concat_tables(tables) for kind, tables in parts.items()}
 
 
-def _reference_table(
-    chunk: RecordChunk, made: list[tuple[int, Yield, np.ndarray, dict[str, pa.Array]]], good: np.ndarray
-) -> pa.Table | None:
+def _reference_table(places: dict[str, pa.Array], made: Made, good: np.ndarray) -> pa.Table | None:
     tables = [
-        pa.table(
-            {
-                "record_no": pa.array(chunk.addresses.record_no[index]),
-                "fact_no": pa.repeat(pa.scalar(number, pa.int16()), len(index)),
-                **columns,
-            }
-        ).filter(pa.array(good[index]))
+        _placed(places, number, index, columns).filter(pa.array(good[index]))
         for number, rule, index, columns in made
         if rule.fact == "reference"
     ]
     return pa.concat_tables(tables) if tables else None
 
 
-def _set_aside(chunk: RecordChunk, judge: Judge, is_out: np.ndarray) -> pd.DataFrame:
+def _set_aside(addresses: Addresses, part: np.ndarray, judge: Judge, is_out: np.ndarray) -> pd.DataFrame:
     verdicts = judge.verdicts()
     verdicts = verdicts[~is_out[verdicts["row"].to_numpy(dtype=np.int64)]] if len(verdicts) else verdicts
-    addresses = chunk.addresses.take(verdicts["row"].to_numpy(dtype=np.int64)).frame()
-    set_aside: pd.DataFrame = pd.concat([addresses, verdicts.drop(columns="row").reset_index(drop=True)], axis=1)
+    rows = verdicts["row"].to_numpy(dtype=np.int64)
+    places = addresses.take(rows).frame().assign(part=part[rows])
+    set_aside: pd.DataFrame = pd.concat([places, verdicts.drop(columns="row").reset_index(drop=True)], axis=1)
     return set_aside

@@ -1,7 +1,7 @@
 """The facts of one rule of a contract: columns made, judged, converted and completed."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -38,14 +38,12 @@ class Setting:
     Attributes:
         rules: authority rules that apply.
         currency: currency of money columns where the record names none.
-        zone: IANA zone of places and feeds that name none.
-        logical_time: the file's own time, where known before reading.
+        logical_time: the file's own time of each row (timestamp[us, UTC]), null where not known before reading.
     """
 
     rules: list[AuthorityRule]
     currency: str
-    zone: str
-    logical_time: datetime | None
+    logical_time: pa.Array
 
 
 def _zones(bench: Bench, value: Value, made: dict[str, pa.Array]) -> pa.Array | str:
@@ -85,15 +83,15 @@ def _instant(bench: Bench, value: Value, label: str, made: dict[str, pa.Array]) 
 
 
 def _check_future(bench: Bench, setting: Setting, times: pa.Array) -> None:
-    if setting.logical_time is None:
+    if setting.logical_time.null_count == len(setting.logical_time):
         return
-    limit = setting.logical_time + timedelta(hours=bench.contract.reading.future_tolerance_hours)
+    limit = pc.add(setting.logical_time, timedelta(hours=bench.contract.reading.future_tolerance_hours))
     bench.judge.object_to(
-        mask(pc.greater(times, pa.scalar(limit, INSTANT))),
+        mask(pc.greater(times, limit)),
         "future_time",
         lambda bad: [
             f"event_time {times[int(i)].as_py():%Y-%m-%d %H:%M} UTC lies after the file's own time "
-            f"{setting.logical_time:%Y-%m-%d %H:%M}; ask the sender."
+            f"{setting.logical_time[int(i)].as_py():%Y-%m-%d %H:%M}; ask the sender."
             for i in bad
         ],
     )
