@@ -12,11 +12,10 @@ from etl_pipeline.contracts.facts import FACT_KINDS
 from etl_pipeline.contracts.loading import check_folder, validate
 from etl_pipeline.contracts.model import Contract, Retailer
 from etl_pipeline.contracts.reference_page import _SECTIONS, EXAMPLE, RETAILER_EXAMPLE, meaning_of, rendered
-from etl_pipeline.contracts.values import Landed, References
+from etl_pipeline.contracts.values import Landed, Part, References
 from etl_pipeline.contracts.yaml_lines import Located, Mistake, parse_yaml
 from etl_pipeline.silver_layer.authority import DEFAULT_RULES
-from etl_pipeline.silver_layer.conform import conform
-from etl_pipeline.silver_layer.facts import Setting
+from etl_pipeline.silver_layer.conform import Rules, conform
 
 pytestmark = pytest.mark.fast
 ROOT = Path(__file__).parents[3]
@@ -106,7 +105,7 @@ def test_types_and_signs_of_the_onboarding_page_come_out_as_it_says(tmp_path):
     path.write_text(TYPED)
     (chunk,) = read_records(path, contract.files)
     landed = Landed("pos_sales", "pos/x.csv", path, "0" * 64, path.stat().st_size)
-    done = conform(chunk, landed, contract, Setting([], "EUR", "UTC", None), References())
+    done = conform([Part(landed, chunk)], contract, Rules([], "EUR", "UTC"), References())
     moved = done.facts["movement"].to_pandas()
     assert dict(zip(moved["movement_class"], moved["quantity"], strict=True)) == {
         "sale": -2,
