@@ -170,7 +170,7 @@ class Batch:
 
     def _stage_set_aside(self, tallies: list[FileTally], parts: list[Part], judged: pd.DataFrame) -> None:
         frames = [(number, part.chunk.set_aside) for number, part in enumerate(parts) if len(part.chunk.set_aside)]
-        frames += [(int(number), rows) for number, rows in judged.groupby("part")]
+        frames += [(number, judged[judged["part"] == number]) for number in judged["part"].unique().tolist()]
         staged = []
         for number, frame in frames:
             chunk, file_id = parts[number].chunk, tallies[number].file_id

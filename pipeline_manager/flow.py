@@ -21,6 +21,7 @@ from pipeline_manager.again import tasks_again
 from pipeline_manager.ingest import Ingest, Task, landed_again
 from pipeline_manager.ordering import load_order
 from pipeline_manager.publishing import publish_gold
+from pipeline_manager.rebuilding import Rebuild
 from pipeline_manager.report import RunReport
 from pipeline_manager.warehouse import open_warehouse
 
@@ -83,9 +84,11 @@ def run_flow(options: Options, settings: Settings, progress: Progress) -> RunRep
         report.dsn = opened.shown_url
         progress.done(opened.shown_url)
         with warehouse.run_lock():
-            received = _landed_before(warehouse, settings.bronze_dir, feeds) if options.full_refresh else []
+            rebuild = Rebuild(settings.home, schemas.env)
             if options.full_refresh:
+                rebuild.remember(_landed_before(warehouse, settings.bronze_dir, feeds))
                 warehouse.drop_everything()
+            received = rebuild.files(settings.bronze_dir)
             opened.deploy()
             warehouse.settle_retailer(feeds.retailer)
             feed_ids = warehouse.register_feeds(list(feeds.contracts.values()))
@@ -95,6 +98,7 @@ def run_flow(options: Options, settings: Settings, progress: Progress) -> RunRep
             landed = land_all(run, [p for p in (options.inbox, run.extracts) if p]) + received
             load_all(run, landed, retry=options.retry)
             judge_again(run, retry=options.retry)
+            rebuild.forget()
             publish_gold(opened, feeds, report, progress, run_tests=options.gold_tests)
     report.seconds = time.monotonic() - started
     return report

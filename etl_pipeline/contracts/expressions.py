@@ -31,6 +31,7 @@ _ARITHMETIC = (
 )  # fmt: skip
 _EXACT_NUMBER = re.compile(r"(\d{1,18}(\.\d{0,9})?|\.\d{1,9})")
 # A repeated group that can itself match the same text in several ways: (a+)+, (a|a)*, ...
+_FIRST_GROUP = re.compile(r"^((?:[^\\(\[]|\\.|\[(?:[^\]\\]|\\.)*\]|\(\?)*)\((?!\?)")
 _REPEATED_TWICE = re.compile(r"\((?:[^()\\]|\\.)*(?:[+*|]|\{\d+,\d*\})(?:[^()\\]|\\.)*\)(?:[+*]|\{\d*,)")
 _DIRECTIVE_FOR = {
     "YYYY": "%Y", "yyyy": "%Y", "MM": "%m", "DD": "%d", "dd": "%d", "HH": "%H", "hh": "%H", "mm": "%M", "SS": "%S",
@@ -112,7 +113,7 @@ def calc_problem(expression: str) -> str | None:
 
 def extract_pattern(pattern: str) -> str:
     """Return the pattern of an `extract` with its group named, as Arrow wants it."""
-    return pattern if "(?P<" in pattern else pattern.replace("(", "(?P<kept>", 1)
+    return pattern if "(?P<" in pattern else _FIRST_GROUP.sub(r"\1(?P<kept>", pattern, count=1)
 
 
 def pattern_problem(pattern: str, *, has_group: bool = False) -> str | None:

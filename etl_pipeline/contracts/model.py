@@ -39,13 +39,13 @@ Condition = Annotated[
 class AnyOf(Strict):
     """At least one of the conditions holds."""
 
-    any_of: "list[Condition]"
+    any_of: Annotated["list[Condition]", Field(min_length=1)]
 
 
 class AllOf(Strict):
     """All of the conditions hold."""
 
-    all_of: "list[Condition]"
+    all_of: Annotated["list[Condition]", Field(min_length=1)]
 
 
 class Value(Strict):
@@ -117,10 +117,10 @@ class Value(Strict):
 class Yield(Strict):
     """One fact that a record gives."""
 
-    fact: Annotated[Literal[*FACT_KINDS] | Literal["reference"], Field(description="Kind of fact.")]  # type: ignore[valid-type]
+    fact: Annotated[Literal[*FACT_KINDS, "reference"], Field(description="Kind of fact.")]  # type: ignore[valid-type]
     when: Annotated[Condition | None, Field(description="Only for records like this.")] = None
     set: Annotated[
-        str | None, Field(description="Name of the lookup set (fact `reference` only), unique in the retailer.")
+        Name | None, Field(description="Name of the lookup set (fact `reference` only), unique in the retailer.")
     ] = None
     columns: Annotated[
         dict[str, str | Value],

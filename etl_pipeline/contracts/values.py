@@ -136,7 +136,8 @@ class Conformed:
     """What parts became. Every record is in exactly one of records, set_aside and excluded.
 
     Attributes:
-        records: part (number of the part), record_no, line_no, byte_start, byte_end, epoch, document, line, content_hash (32 hex digits),
+        records: part (number of the part), record_no, line_no, byte_start, byte_end, epoch, document, line,
+            content_hash (32 hex digits),
             revision_no, updated_at, is_void, is_keyless; one row a record that was understood.
         facts: fact kind -> part, record_no, fact_no and the kind's columns.
         references: part, record_no, fact_no, set_name, key, attributes (JSON text).

@@ -4,25 +4,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl_pipeline.contracts.checking import DEFAULT_AUTHORITY
 from etl_pipeline.contracts.model import AuthorityRule, Contract
 from etl_pipeline.silver_layer.numbers import mask
-
-DEFAULT_RULES = (
-    AuthorityRule(facts=["sale", "return"], at=["store"], from_="pos"),
-    AuthorityRule(
-        facts=["shipment", "receipt", "transfer_out", "transfer_in", "adjustment"], at=["warehouse"], from_="wms"
-    ),
-    AuthorityRule(facts=["receipt", "transfer_in"], at=["store"], from_="store"),
-    AuthorityRule(facts=["demand"], from_="shop"),
-)
-"""semantics.md section 4. A rule for a kind of system that a retailer does not have does not apply."""
 
 
 def effective_rules(rules: list[AuthorityRule] | None, systems: set[str]) -> list[AuthorityRule]:
     """Return the rules that apply: the retailer's own, or the defaults for the systems that it has."""
     if rules is not None:
         return rules
-    return [rule for rule in DEFAULT_RULES if rule.from_ in systems]
+    return [rule for rule in DEFAULT_AUTHORITY if rule.from_ in systems]
 
 
 def roles(contract: Contract, rules: list[AuthorityRule], subject: pa.Array, location_kind: pa.Array) -> pa.Array:

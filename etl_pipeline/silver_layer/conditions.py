@@ -73,14 +73,3 @@ def holds(condition: Condition | None, columns: Columns, reading: Reading) -> np
         else:
             held &= _in(values, wanted if isinstance(wanted, list) else [wanted])
     return held
-
-
-def condition_columns(condition: Condition | None) -> list[str]:
-    """Return the columns that a condition reads."""
-    if condition is None:
-        return []
-    if isinstance(condition, AnyOf):
-        return [name for part in condition.any_of for name in condition_columns(part)]
-    if isinstance(condition, AllOf):
-        return [name for part in condition.all_of for name in condition_columns(part)]
-    return list(condition)

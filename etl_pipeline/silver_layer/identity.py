@@ -5,10 +5,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_pipeline.contracts.model import Contract, Value
+from etl_pipeline.contracts.expressions import as_list, column_uses
+from etl_pipeline.contracts.model import Contract
 from etl_pipeline.silver_layer.columns import Columns
-from etl_pipeline.silver_layer.conditions import condition_columns
-from etl_pipeline.silver_layer.numbers import calc_columns, mask, parse_numbers
+from etl_pipeline.silver_layer.numbers import mask, parse_numbers
 from etl_pipeline.silver_layer.times import INSTANT, parse_instants
 from etl_pipeline.silver_layer.values import Bench, as_value, text_of
 
@@ -18,37 +18,9 @@ _HEX = np.array([int.from_bytes(b"%02x" % byte, "little") for byte in range(256)
 ORDINAL = "$ordinal"
 
 
-def as_list(names: str | list[str] | None) -> list[str]:
-    """Return one name or several as a list."""
-    return [] if names is None else [names] if isinstance(names, str) else list(names)
-
-
-def _value_columns(mapped: str | Value) -> list[str]:
-    value = as_value(mapped)
-    if value.calc is not None:
-        return calc_columns(value.calc)
-    return as_list(value.from_) + as_list(value.join)
-
-
 def contract_columns(contract: Contract) -> list[str]:
     """Return every source column that a contract reads, sorted; pseudo-columns apart."""
-    key = contract.key
-    found = as_list(key.document) + as_list(key.line) + as_list(key.epoch)
-    found += as_list(contract.revision.number)
-    if contract.revision.updated_at is not None:
-        found += _value_columns(contract.revision.updated_at)
-    conditions = [contract.void, *(e.when for e in contract.exclude), *(y.when for y in contract.yields)]
-    conditions += [c for fix in contract.fixes for c in (fix.where, fix.only_while)]
-    for condition in conditions:
-        found += condition_columns(condition)
-    for fix in contract.fixes:
-        found += list(fix.set)
-    for rule in contract.yields:
-        for mapped in rule.columns.values():
-            found += _value_columns(mapped)
-    if contract.files.logical_time and contract.files.logical_time.column:
-        found.append(contract.files.logical_time.column)
-    return sorted({name for name in found if not name.startswith("$")})
+    return sorted({name for _, name in column_uses(contract) if not name.startswith("$")})
 
 
 def needed_columns(contract: Contract) -> frozenset[str]:

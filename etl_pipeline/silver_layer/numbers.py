@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl_pipeline.contracts.expressions import split_backticks
 from etl_pipeline.core.errors import UsageError
 
 DECIMAL = pa.decimal128(38, 9)
@@ -80,42 +81,9 @@ def multiply(left: pa.Array, right: pa.Array) -> pa.Array:
     return pc.cast(pc.multiply(pc.cast(left, pa.decimal256(37, 9)), pc.cast(right, pa.decimal256(37, 9))), WIDE)
 
 
-Names = dict[str, str]
-
-
-def _tokens(expression: str) -> tuple[str, Names]:
-    """Replace `odd names` in backticks by identifiers that Python's grammar takes."""
-    names: Names = {}
-    parts = expression.split("`")
-    for place in range(1, len(parts), 2):
-        alias = f"_column_{place}"
-        names[alias] = parts[place]
-        parts[place] = alias
-    return "".join(parts), names
-
-
-def calc_columns(expression: str) -> list[str]:
-    """Return the columns that an expression reads. Raises UsageError when it is not plain arithmetic."""
-    text, names = _tokens(expression)
-    try:
-        tree = ast.parse(text, mode="eval")
-    except SyntaxError as error:
-        raise UsageError(f"`{expression}` is no arithmetic: write names, numbers, + - * and brackets") from error
-    allowed = (
-        ast.Expression, ast.BinOp, ast.UnaryOp, ast.Add, ast.Sub, ast.Mult, ast.USub, ast.UAdd, ast.Name, ast.Load,
-        ast.Constant,
-    )  # fmt: skip
-    for node in ast.walk(tree):
-        is_number = not isinstance(node, ast.Constant) or isinstance(node.value, int | float)
-        if not isinstance(node, allowed) or not is_number:
-            raise UsageError(f"`{expression}` may hold only names, numbers, + - * and brackets")
-    found = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    return [names.get(name, name) for name in dict.fromkeys(found)]
-
-
 def calculate(expression: str, rows: int, column: Callable[[str], pa.Array]) -> pa.Array:
     """Evaluate exact arithmetic over decimal columns; null where any input is null."""
-    text, names = _tokens(expression)
+    text, names = split_backticks(expression)
 
     def walk(node: ast.expr) -> pa.Array:
         if isinstance(node, ast.Name):

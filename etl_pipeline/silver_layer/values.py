@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl_pipeline.contracts.expressions import extract_pattern
 from etl_pipeline.contracts.facts import Column
 from etl_pipeline.contracts.model import Contract, Value
 from etl_pipeline.silver_layer.columns import Columns
@@ -61,8 +62,7 @@ def _cleaned(text: pa.Array, value: Value) -> pa.Array:
 
 
 def _extracted(text: pa.Array, pattern: str) -> pa.Array:
-    named = pattern if "(?P<" in pattern else pattern.replace("(", "(?P<kept>", 1)
-    found = pc.extract_regex(text, pattern=named)
+    found = pc.extract_regex(text, pattern=extract_pattern(pattern))
     return pc.struct_field(found, [0])
 
 

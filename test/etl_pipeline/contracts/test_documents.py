@@ -14,7 +14,7 @@ from etl_pipeline.contracts.model import Contract, Retailer
 from etl_pipeline.contracts.reference_page import _SECTIONS, EXAMPLE, RETAILER_EXAMPLE, meaning_of, rendered
 from etl_pipeline.contracts.values import Landed, Part, References
 from etl_pipeline.contracts.yaml_lines import Located, Mistake, parse_yaml
-from etl_pipeline.silver_layer.authority import DEFAULT_RULES
+from etl_pipeline.silver_layer.authority import effective_rules
 from etl_pipeline.silver_layer.conform import Rules, conform
 
 pytestmark = pytest.mark.fast
@@ -30,7 +30,7 @@ def test_a_rendered_page_is_as_committed(path):
 
 
 def test_the_page_says_who_is_counted_as_the_silver_layer_counts():
-    assert DEFAULT_AUTHORITY == DEFAULT_RULES
+    assert effective_rules(None, set(SYSTEMS)) == list(DEFAULT_AUTHORITY)
 
 
 def test_the_kinds_of_system_are_those_of_the_model():
