@@ -1,6 +1,7 @@
 """Warehouses to run the flow against: each a quick copy of one that has schema and gold already."""
 
 import itertools
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -141,3 +142,15 @@ def warehouse(postgres_server: EmbeddedServer, make_warehouse: Callable[[], RunW
 @pytest.fixture(scope="session")
 def feeds_folder() -> Path:
     return REPO / "feeds"
+
+
+@pytest.fixture(scope="session")
+def feeds_unsnapped(feeds_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The feeds with no daily snapshots kept: for tests of facts, where sealing them is most of the time."""
+    folder = tmp_path_factory.mktemp("feeds") / "feeds"
+    shutil.copytree(feeds_folder, folder)
+    for retailer in folder.glob("*/retailer.yml"):
+        text = retailer.read_text(encoding="utf-8")
+        if "snapshot_days" not in text:
+            retailer.write_text(text + "snapshot_days: 0\n", encoding="utf-8")
+    return folder
