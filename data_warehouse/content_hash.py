@@ -23,7 +23,7 @@ _CODES = {
     ),
     "record_id": (
         "record",
-        "(select r.record_id, jsonb_build_array(f.feed, r.epoch, r.document, r.line, r.content_hash) as code "
+        "(select r.record_id, cast(row(f.feed, r.epoch, r.document, r.line, r.content_hash) as text) as code "
         "from {{ silver }}.record as r inner join {{ ops }}.feed as f on r.feed_id = f.feed_id)",
         "record_id",
         "k.code",
@@ -79,6 +79,7 @@ def _hash_all(connection: extensions.connection, schemas: Schemas) -> dict[str, 
     hashes: dict[str, str] = {}
     with connection.cursor() as cursor:
         cursor.execute("set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'; set local bytea_output = 'hex'")
+        cursor.execute("set local work_mem = '256MB'")  # joins and sorts of whole tables
     for layer, schema, skipped in (("silver", schemas.silver, _WORK_LISTS), ("gold", schemas.gold, _SNAPSHOTS)):
         for relation, columns in _relations(connection, schema).items():
             if relation not in skipped:
@@ -104,7 +105,7 @@ def _relations(connection: extensions.connection, schema: str) -> dict[str, dict
 
 
 def _rows(schemas: Schemas, schema: str, relation: str, columns: dict[str, str]) -> sql.Composable:
-    """Return the query of a relation's rows as one text each, in canonical order."""
+    """Return the query of a relation's rows as one digest each, in the digests' order: short, so quick to sort."""
     fields: list[sql.Composable] = []
     joins: list[sql.Composable] = []
     for column, kind in columns.items():
@@ -123,12 +124,12 @@ def _rows(schemas: Schemas, schema: str, relation: str, columns: dict[str, str])
             )
         elif kind == "numeric":
             value = sql.SQL("trim_scale({})").format(value)
-        fields.append(sql.SQL("{}, {}").format(sql.Literal(name), value))
+        fields.append(value)
     current = sql.SQL(" where t.known_to is null" if "known_to" in columns else "")
     return sql.SQL(
-        "copy (select r.body from ("
-        "select cast(jsonb_build_object({fields}) as text) as body from {table} as t{joins}{current}"
-        ') as r order by r.body collate "C") to stdout'
+        "copy (select r.digest from ("
+        "select sha256(convert_to(cast(row({fields}) as text), 'UTF8')) as digest from {table} as t{joins}{current}"
+        ") as r order by r.digest) to stdout"
     ).format(
         fields=sql.SQL(", ").join(fields),
         table=sql.Identifier(schema, relation),

@@ -202,27 +202,18 @@ posted as (
 account_entry as (
     select
         p.product_id,
-        'stock' as account,
+        e.account,
         p.location_id,
         p.state,
         p.bin_code,
         p.lot_code,
         p.event_time,
-        p.quantity,
+        e.quantity,
         p.record_id
     from posted as p
-    union all
-    select
-        p.product_id,
-        p.counter_account as account,
-        p.location_id,
-        p.state,
-        p.bin_code,
-        p.lot_code,
-        p.event_time,
-        -p.quantity as quantity,
-        p.record_id
-    from posted as p
+    cross join lateral (
+        values ('stock', p.quantity), (p.counter_account, -p.quantity)
+    ) as e (account, quantity)
 )
 
 select * from account_entry;
@@ -250,10 +241,10 @@ as $$
         from {{ silver }}.product_key as k
         left join (
             select distinct p.product_id from {{ silver }}.position as p
-            where p.known = at_known and not {{ ops }}.is_small()
+            where p.known = at_known and not (select {{ ops }}.is_small())
         ) as t on k.product_id = t.product_id
         order by (t.product_id is null), md5(k.product_code || at_known)
-        limit case when {{ ops }}.is_small() then null else 100 end
+        limit case when (select {{ ops }}.is_small()) then null else 100 end
     ) as s
 $$;
 comment on function {{ ops }}.law_products(bigint) is 'Products to check: all, or a sample of those just touched.';
@@ -265,7 +256,7 @@ set search_path = pg_catalog, pg_temp
 as $$
     select array_agg(f.file_id)
     from {{ bronze }}.file as f
-    where f.status = 'loaded' and ({{ ops }}.is_small() or f.known = at_known)
+    where f.status = 'loaded' and ((select {{ ops }}.is_small()) or f.known = at_known)
 $$;
 comment on function {{ ops }}.law_files(bigint) is 'Files to check: all, or those of this load.';
 
