@@ -11,6 +11,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from etl_pipeline.core.log import printable
+from etl_pipeline.core.names import PROD, Schemas
 from pipeline_manager.report import RunReport
 
 MOST_LINES = 12
@@ -27,6 +28,14 @@ RISK_WORDS = {
 def _count(value: int | Decimal) -> str:
     text = f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _gold(report: RunReport) -> str:
+    return Schemas.of(report.env).gold
+
+
+def _see_all(report: RunReport) -> str:
+    return "`systock quarantine list" + ("" if report.env == PROD else f" --env {report.env}") + "`"
 
 
 def _table(*columns: str) -> Table:
@@ -68,7 +77,7 @@ def _set_aside(console: Console, report: RunReport) -> None:
     if not report.set_aside and not report.refused:
         console.print("[bold]Set aside[/bold]  nothing\n")
         return
-    console.print("[bold]Set aside, and why[/bold]  (`systock quarantine list` shows all)")
+    console.print(f"[bold]Set aside, and why[/bold]  ({_see_all(report)} shows all)")
     for row in report.set_aside[:MOST_LINES]:
         _indented(console, f"{_count(row['records'])} x {row['reason']} in {row['feed']}, such as {row['example']}", 2)
         _indented(console, row["sentence"], 4)
@@ -84,12 +93,12 @@ def _stock(console: Console, report: RunReport) -> None:
     for row in report.stock[:MOST_PLACES]:
         values = (row["on_hand"], row["keys"], row["negative"], row["unanchored"])
         table.add_row(escape(printable(row["location_code"])), *(_count(value) for value in values))
-    console.print("[bold]Stock by location[/bold]  (gold.stock_on_hand)")
+    console.print(f"[bold]Stock by location[/bold]  ({_gold(report)}.stock_on_hand)")
     _print_table(console, table)
     if len(report.stock) > MOST_PLACES:
         console.print(f"and {len(report.stock) - MOST_PLACES} more places\n")
     if report.risks:
-        console.print("[bold]At risk[/bold]  (gold.stock_risk)")
+        console.print(f"[bold]At risk[/bold]  ({_gold(report)}.stock_risk)")
         for row in report.risks:
             what = RISK_WORDS.get(row["what"], row["what"])
             _indented(console, f"{_count(row['keys'])} {what}, such as {', '.join(row['examples'])}", 2)
@@ -115,7 +124,8 @@ def render(report: RunReport, console: Console) -> None:
     for note in report.notes:
         console.print(escape(note))
     console.print("[bold]Where to look next[/bold]")
-    console.print("  views: gold.stock_on_hand, gold.sale_line, gold.feed_file, gold.quarantine")
+    views = ("stock_on_hand", "sale_line", "feed_file", "quarantine")
+    _indented(console, "views: " + ", ".join(f"{_gold(report)}.{view}" for view in views), 2)
     console.print("  what each of them says: docs/gold.md")
     console.print(f"  psql {escape(shlex.quote(report.dsn))}", soft_wrap=True)
     console.print(f"Done in {report.seconds:.1f} s.")
