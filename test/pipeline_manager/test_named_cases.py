@@ -1,0 +1,274 @@
+"""Named cases of the design's pages, each told as a few files and the figure that is right."""
+
+import random
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from test.pipeline_manager.conftest import RunWarehouse
+from test.pipeline_manager.small_retailer import MASTERS, write_feeds, write_files
+from test.pipeline_manager.test_order_independence import assert_same, load
+
+
+@pytest.fixture(scope="module")
+def contracts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_feeds(tmp_path_factory.mktemp("contracts"))
+
+
+def stock(warehouse: RunWarehouse) -> dict[tuple[str, str], Decimal]:
+    return {(p, place): q for p, place, q in warehouse.rows(
+        "select product_code, location_code, on_hand from gold.stock_on_hand"
+    )}  # fmt: skip
+
+
+def reasons(warehouse: RunWarehouse) -> list[str]:
+    return [r for (r,) in warehouse.rows("select reason from gold.quarantine order by file_name, line_no")]
+
+
+def move(doc: str, at: str, quantity: int, *, rev: int = 1, sku: str = "A", place: str = "W1", **cells: str) -> str:
+    unit, kind, status = cells.get("unit", ""), cells.get("kind", "adj"), cells.get("status", "")
+    return f"{doc},1,{rev},{sku},{place},{at},{quantity},{unit},{kind},{status}\n"
+
+
+def count(doc: str, at: str, quantity: int, *, rev: int = 1, sku: str = "A", place: str = "W1", **cells: str) -> str:
+    scope, absence, status = cells.get("scope", "item"), cells.get("absence", "unknown"), cells.get("status", "")
+    return f"{doc},{rev},{sku},{place},{at},{quantity},{scope},{absence},{status}\n"
+
+
+def test_a_back_dated_receipt_before_a_count_explains_it_and_adds_nothing(make_warehouse, contracts, tmp_path):
+    """The well-known wrong answer is 42: the receipt was counted already, so 1 is right."""
+    counted = {"count_2025-02-03.csv": count("C1", "2025-02-02T12:00:00", 1)}
+    received_late = {"move_2025-02-09.csv": move("D1", "2025-02-01T09:00:00", 41, kind="in")}
+
+    warehouse = load(make_warehouse, contracts, tmp_path, [MASTERS | counted, received_late])
+
+    assert stock(warehouse) == {("A", "W1"): 1}
+    at_once = load(make_warehouse, contracts, tmp_path, [MASTERS | counted | received_late])
+    assert_same(at_once, warehouse)
+
+
+def test_after_a_back_dated_count_stock_is_the_count_plus_what_came_after_it(make_warehouse, contracts, tmp_path):
+    moved = {"move_2025-02-05.csv": move("D1", "2025-02-01T09:00:00", 10) + move("D2", "2025-02-04T09:00:00", -3)}
+    counted_before = {"count_2025-02-09.csv": count("C1", "2025-02-02T09:00:00", 8)}
+
+    warehouse = load(make_warehouse, contracts, tmp_path, [MASTERS | moved, counted_before])
+
+    assert stock(warehouse) == {("A", "W1"): 5}
+
+
+def test_a_movement_at_the_very_instant_of_a_count_belongs_to_the_count(make_warehouse, contracts, tmp_path):
+    at = "2025-02-02T12:00:00"
+    files = {"count_2025-02-03.csv": count("C1", at, 7), "move_2025-02-03.csv": move("D1", at, -2) + move("D2", "2025-02-02T12:00:01", -1)}
+
+    assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | files])) == {("A", "W1"): 6}
+
+
+def test_two_counts_at_one_instant_have_one_winner_whichever_comes_first(make_warehouse, contracts, tmp_path):
+    at = "2025-02-02T12:00:00"
+    first, second = {"count_2025-02-03_1.csv": count("C1", at, 7)}, {"count_2025-02-03_2.csv": count("C2", at, 9)}
+
+    one = load(make_warehouse, contracts, tmp_path, [MASTERS, first, second])
+    other = load(make_warehouse, contracts, tmp_path, [MASTERS, second, first])
+
+    assert stock(one) == stock(other)
+    assert_same(one, other)
+
+
+def test_a_voided_count_is_no_anchor_any_more(make_warehouse, contracts, tmp_path):
+    files = {"move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 10), "count_2025-02-03.csv": count("C1", "2025-02-02T09:00:00", 3)}
+    void = {"count_2025-02-04.csv": count("C1", "2025-02-02T09:00:00", 3, rev=2, status="void")}
+
+    assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | files])) == {("A", "W1"): 3}
+    assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | files, void])) == {("A", "W1"): 10}
+    assert stock(load(make_warehouse, contracts, tmp_path, [void, MASTERS | files])) == {("A", "W1"): 10}
+
+
+def test_a_correction_that_moves_a_movement_across_the_count_is_followed(make_warehouse, contracts, tmp_path):
+    files = {"count_2025-02-02.csv": count("C1", "2025-02-02T12:00:00", 20), "move_2025-02-02.csv": move("D1", "2025-02-02T13:00:00", -4)}
+    earlier = {"move_2025-02-03.csv": move("D1", "2025-02-02T11:00:00", -4, rev=2)}
+
+    assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | files])) == {("A", "W1"): 16}
+    assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | files, earlier])) == {("A", "W1"): 20}
+    assert stock(load(make_warehouse, contracts, tmp_path, [earlier, MASTERS | files])) == {("A", "W1"): 20}
+
+
+def test_a_correction_wins_over_its_original_whichever_comes_first_and_a_void_takes_the_document_back(
+    make_warehouse, contracts, tmp_path
+):
+    original = {"move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", -2)}
+    corrected = {"move_2025-02-02.csv": move("D1", "2025-02-01T09:00:00", -1, rev=2)}
+    void = {"move_2025-02-03.csv": move("D1", "2025-02-01T09:00:00", -1, rev=3, status="void")}
+
+    one = load(make_warehouse, contracts, tmp_path, [MASTERS, original, corrected])
+    other = load(make_warehouse, contracts, tmp_path, [corrected, original, MASTERS])
+    assert stock(one) == stock(other) == {("A", "W1"): -1}
+    assert_same(one, other)
+    gone = load(make_warehouse, contracts, tmp_path, [void, original, MASTERS, corrected])
+    assert stock(gone).get(("A", "W1"), 0) == 0
+    superseded = gone.value("select sum(superseded) from gold.feed_file where feed = 'move'")
+    assert superseded == 2
+
+
+def test_rows_that_disagree_under_one_revision_have_one_winner_and_are_flagged(make_warehouse, contracts, tmp_path):
+    one = {"move_2025-02-01_1.csv": move("D1", "2025-02-01T09:00:00", 5)}
+    other = {"move_2025-02-01_2.csv": move("D1", "2025-02-01T09:00:00", 6)}
+
+    first = load(make_warehouse, contracts, tmp_path, [MASTERS, one, other])
+    second = load(make_warehouse, contracts, tmp_path, [other, one, MASTERS])
+
+    assert_same(first, second)
+    assert first.value("select count(*) from silver.record where is_conflict and is_current") == 1
+
+
+def test_a_whole_count_with_absence_zero_empties_what_it_does_not_list_and_only_what_stood_there(
+    make_warehouse, contracts, tmp_path
+):
+    moved = {"move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 5) + move("D2", "2025-02-01T09:00:00", 9, sku="B")
+             + move("D3", "2025-02-01T09:00:00", 4, sku="B", place="S1")}  # fmt: skip
+    whole = {"count_2025-02-03.csv": count("C1", "2025-02-02T09:00:00", 6, scope="location", absence="zero")}
+    later = {"move_2025-02-04.csv": move("D4", "2025-02-03T09:00:00", 2, sku="B")}
+
+    runs = [MASTERS | moved, whole, later]
+    warehouse = load(make_warehouse, contracts, tmp_path, runs)
+
+    assert stock(warehouse) == {("A", "W1"): 6, ("B", "W1"): 2, ("B", "S1"): 4}
+    assert_same(load(make_warehouse, contracts, tmp_path, runs[::-1]), warehouse)
+
+
+def test_a_whole_count_with_absence_unknown_says_nothing_about_what_it_does_not_list(make_warehouse, contracts, tmp_path):
+    moved = {"move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 5) + move("D2", "2025-02-01T09:00:00", 9, sku="B")}
+    whole = {"count_2025-02-03.csv": count("C1", "2025-02-02T09:00:00", 6, scope="location")}
+
+    assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | moved, whole])) == {("A", "W1"): 6, ("B", "W1"): 9}
+
+
+def test_a_master_that_arrives_later_releases_what_waited_as_if_it_had_come_first(make_warehouse, contracts, tmp_path):
+    moved = {"move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 5, sku="C") + move("D2", "2025-02-01T10:00:00", 1)}
+    master = {"product_2025-02-05.csv": "C,Cheese,EA,2025-02-05\n"}
+
+    late = load(make_warehouse, contracts, tmp_path, [MASTERS | moved])
+    assert reasons(late) == ["unknown_product"]
+    assert stock(late) == {("A", "W1"): 1}
+    late.run(contracts, write_files(tmp_path / "late", master))
+
+    assert reasons(late) == []
+    assert stock(late) == {("A", "W1"): 1, ("C", "W1"): 5}
+    assert_same(load(make_warehouse, contracts, tmp_path, [master, MASTERS | moved]), late)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "reason", "release"),
+    [
+        (move("D1", "2025-02-01T09:00:00", 5, place="S9"), "unknown_location", {"place_2025-02-05.csv": "S9,store,,2025-02-05\n"}),
+        (move("D1", "2025-02-01T09:00:00", 5, unit="CS"), "unknown_unit", {"pack_2025-02-05.csv": "A,CS,6,2025-02-05\n"}),
+        (move("D1", "2025-02-01T09:00:00", 5, kind="new"), "unknown_reference", {"kind_2025-02-05.csv": "new,receipt,2025-02-05\n"}),
+        (move("D1", "2025-02-01T09:00:00", 5, sku="old-A"), "unknown_product", {"alias_2025-02-05.csv": "old-A,A,2025-02-05\n"}),
+    ],
+    ids=["place", "unit", "lookup", "alias"],
+)  # fmt: skip
+def test_whatever_a_record_waits_for_releases_it(make_warehouse, contracts, tmp_path, waiting, reason, release):
+    moved = {"move_2025-02-01.csv": waiting}
+    late = load(make_warehouse, contracts, tmp_path, [MASTERS | moved])
+    assert reasons(late) == [reason]
+
+    late.run(contracts, write_files(tmp_path / "late", release))
+
+    assert reasons(late) == []
+    assert sum(stock(late).values()) in (5, 30)
+    assert_same(load(make_warehouse, contracts, tmp_path, [MASTERS | release | moved]), late)
+
+
+def test_a_code_that_changes_its_meaning_is_judged_again_where_it_was_used(make_warehouse, contracts, tmp_path):
+    moved = {"move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 5, kind="in")}
+    changed = {"kind_2025-02-05.csv": "in,transfer_in,2025-02-05\n"}
+
+    late = load(make_warehouse, contracts, tmp_path, [MASTERS | moved, changed])
+
+    assert late.rows("select movement_class from gold.stock_movement") == [("transfer_in",)]
+    assert_same(load(make_warehouse, contracts, tmp_path, [changed, MASTERS | moved]), late)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"pack_2025-02-05.csv": "A,CS,10,2025-02-05\n"}, 20),
+        ({"product_2025-02-05.csv": "A,Apple,CS,2025-02-05\n"}, 2),
+    ],
+    ids=["the case holds more", "the case is the base unit"],
+)
+def test_units_that_change_are_applied_to_what_was_told_in_them(make_warehouse, contracts, tmp_path, change, expected):
+    files = {"move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 2, unit="CS"), "pack_2025-02-01.csv": "A,CS,6,2025-02-01\n"}
+
+    late = load(make_warehouse, contracts, tmp_path, [MASTERS | files, change])
+
+    assert stock(late) == {("A", "W1"): expected}
+    assert_same(load(make_warehouse, contracts, tmp_path, [change, MASTERS | files]), late)
+
+
+def test_a_place_that_changes_its_zone_moves_its_local_times(make_warehouse, contracts, tmp_path):
+    files = {"ticket_2025-02-01.csv": "T1,A,S1,2025-02-01T23:30:00,1,9.99\n"}
+    change = {"place_2025-02-05.csv": "S1,store,America/New_York,2025-02-05\n"}
+
+    late = load(make_warehouse, contracts, tmp_path, [MASTERS | files, change])
+
+    assert late.value("select sold_at::text from gold.sale_line") == "2025-02-02 04:30:00+00"
+    assert_same(load(make_warehouse, contracts, tmp_path, [change, MASTERS | files]), late)
+
+
+def test_twins_of_one_file_survive_and_the_greatest_multiplicity_over_files_wins(make_warehouse, contracts, tmp_path):
+    ticket = "T1,A,S1,2025-02-01T10:00:00,1,9.99\n"
+    twins = {"ticket_2025-02-01.csv": ticket * 2 + "T1,B,S1,2025-02-01T10:00:00,1,1.50\n"}
+    once = {"ticket_2025-02-02.csv": ticket}
+    thrice = {"ticket_2025-02-03.csv": ticket * 3}
+
+    assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | twins, once])) == {("A", "S1"): -2, ("B", "S1"): -1}
+    runs = [MASTERS | twins, once, thrice]
+    warehouse = load(make_warehouse, contracts, tmp_path, runs)
+    assert stock(warehouse) == {("A", "S1"): -3, ("B", "S1"): -1}
+    assert warehouse.value("select sum(duplicate) from gold.feed_file") == 3
+    assert_same(load(make_warehouse, contracts, tmp_path, runs[::-1]), warehouse)
+
+
+def test_a_transfer_received_before_it_was_shipped_and_a_shipment_without_stock_are_kept_as_they_are(
+    make_warehouse, contracts, tmp_path
+):
+    kinds = {"kind_2025-01-02.csv": "tin,transfer_in,2025-01-02\ntout,transfer_out,2025-01-02\n"}
+    received = {"move_2025-02-01.csv": move("T7", "2025-02-01T09:00:00", 6, place="S1", kind="tin")}
+    shipped = {"move_2025-02-02.csv": move("T7-out", "2025-02-02T09:00:00", -6, kind="tout")}
+
+    one = load(make_warehouse, contracts, tmp_path, [MASTERS | kinds, received, shipped])
+    assert stock(one) == {("A", "S1"): 6, ("A", "W1"): -6}
+    assert one.rows("select location_code from gold.stock_on_hand where is_negative") == [("W1",)]
+    assert_same(load(make_warehouse, contracts, tmp_path, [shipped, received, MASTERS | kinds]), one)
+
+
+WORKED_EXAMPLE = {
+    "count_2025-03-01_1.csv": count("K1", "2025-03-01T00:00:00", 40),
+    "count_2025-03-02_1.csv": count("K2", "2025-03-02T12:00:00", 30),
+    "move_2025-03-01_1.csv": move("T1", "2025-03-01T04:48:00", -3),
+    "move_2025-03-01_2.csv": move("T2", "2025-03-01T12:00:00", -2),
+    "move_2025-03-02_1.csv": move("T2", "2025-03-01T12:00:00", -1, rev=2),
+    "move_2025-03-02_2.csv": move("W1", "2025-03-02T02:24:00", -4, kind="out"),
+    "move_2025-03-09_1.csv": move("T3", "2025-03-02T09:36:00", -2),
+    "move_2025-03-02_3.csv": move("T4", "2025-03-02T16:48:00", -6) + move("T5", "2025-03-02T19:12:00", -1),
+    "move_2025-03-02_4.csv": move("T5", "2025-03-02T19:12:00", -1, rev=2, status="void"),
+    "move_2025-03-02_5.csv": move("T6", "2025-03-02T21:36:00", 1),
+    "move_2025-03-02_6.csv": move("R1", "2025-03-02T22:48:00", 12, kind="in"),
+}
+"""Section 11 of the semantics, as far as on-hand goes; the ERP's shadow copy is a case of its own."""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_worked_example_ends_at_37_in_any_order(make_warehouse, contracts, tmp_path, seed):
+    chance = random.Random(seed)
+    names = sorted(WORKED_EXAMPLE | MASTERS)
+    chance.shuffle(names)
+    files = WORKED_EXAMPLE | MASTERS
+    cut = sorted(chance.sample(range(1, len(names)), 3))
+    parts = [names[a:b] for a, b in zip([0, *cut], [*cut, len(names)], strict=True)] + [chance.sample(names, 4)]
+
+    warehouse = load(make_warehouse, contracts, tmp_path, [{n: files[n] for n in part} for part in parts])
+
+    assert stock(warehouse) == {("A", "W1"): 37}
+    assert_same(load(make_warehouse, contracts, tmp_path, [files]), warehouse)
