@@ -118,11 +118,11 @@ def render(report: RunReport, console: Console) -> None:
     else:
         console.print("[bold]Verified[/bold]  nothing new came in; the warehouse stands as it was.")
     if report.unclaimed:
-        shown = ", ".join(printable(name) for name in report.unclaimed[:5])
+        shown = ", ".join(report.unclaimed[:5])
         more = f" and {len(report.unclaimed) - 5} more" if len(report.unclaimed) > 5 else ""  # noqa: PLR2004
-        console.print(f"No contract claims: {escape(shown)}{more}.")
+        _indented(console, f"No contract claims: {shown}{more}.", 0)
     for note in report.notes:
-        console.print(escape(note))
+        _indented(console, note, 0)
     console.print("[bold]Where to look next[/bold]")
     views = ("stock_on_hand", "sale_line", "feed_file", "quarantine")
     _indented(console, "views: " + ", ".join(f"{_gold(report)}.{view}" for view in views), 2)
