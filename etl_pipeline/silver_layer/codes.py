@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from etl_pipeline.silver_layer.numbers import DECIMAL, mask, multiply, narrow
 from etl_pipeline.silver_layer.values import Bench
 
+MOST_PLAIN_FACTOR = 10**9
 _SENDS = {
     "product": "Send the product master, or add an alias; it is judged again then.",
     "location": "Send the location master; it is judged again then.",
@@ -98,25 +99,24 @@ def convert(bench: Bench, values: pa.Array, factors: tuple[np.ndarray, np.ndarra
     if factors is None:
         return values
     top, bottom = factors
-    if not (bottom == 1).all():
-        rows = np.flatnonzero(bottom != 1)
-        texts = values.cast(pa.string()).to_pylist()
-        inexact = np.zeros(len(values), dtype=bool)
-        exact = list(texts)
-        for row in rows:
-            if texts[row] is None:
+    before, inexact = values, np.zeros(len(values), dtype=bool)
+    is_odd = (bottom != 1) | (abs(top) > MOST_PLAIN_FACTOR)
+    if is_odd.any():
+        exact = values.cast(pa.string()).to_pylist()
+        for row in np.flatnonzero(is_odd):
+            if exact[row] is None:
                 continue
-            scaled = Fraction(texts[row]) * top[row] / bottom[row] * 10**9
-            inexact[row] = scaled.denominator != 1
+            scaled = Fraction(exact[row]) * top[row] / bottom[row] * 10**9
+            inexact[row] = scaled.denominator != 1 or abs(scaled.numerator) >= 10**38
             exact[row] = None if inexact[row] else f"{scaled.numerator}e-9"
-        bench.judge.object_to(
-            inexact,
-            "inexact_quantity",
-            lambda bad: [f"{label}: {texts[int(i)]} of the unit is no exact number of base units." for i in bad],
-        )
         values = pc.cast(pa.array(exact, pa.string()), DECIMAL)
-        top = np.where(bottom != 1, 1, top)
-    if (top == 1).all():
-        return values
-    factors_array = pc.cast(pa.array(top.astype(np.int64)), DECIMAL)
-    return narrow(multiply(values, factors_array))[0]
+        top = np.where(is_odd, 1, top)
+    if not (top == 1).all():
+        values, too_large = narrow(multiply(values, pc.cast(pa.array(top.astype(np.int64)), DECIMAL)))
+        inexact |= too_large
+    bench.judge.object_to(
+        inexact,
+        "inexact_quantity",
+        lambda bad: [f"{label}: {before[int(i)]} of the unit cannot be written exactly in base units." for i in bad],
+    )
+    return values

@@ -144,8 +144,20 @@ def _resolve_codes(bench: Bench, kind: FactKind, known: Known, made: dict[str, p
         check_codes(bench, known, "product", made["product_code"], f"{kind.name}.product_code")
 
 
+def _check_ratio(bench: Bench, kind: FactKind, made: dict[str, pa.Array]) -> None:
+    """Object to conversions that are no ratio: nothing can be divided by 0."""
+    for name in ("numerator", "denominator"):
+        bench.judge.object_to(
+            mask(pc.less_equal(made[name], pa.scalar(0, DECIMAL))),
+            "wrong_sign",
+            lambda bad, n=name: [f"{kind.name}.{n} must be more than 0; ask the sender for the ratio." for _ in bad],  # type: ignore[misc]
+        )
+
+
 def _convert_quantities(bench: Bench, kind: FactKind, made: dict[str, pa.Array]) -> None:
     """Turn quantities into base units and check them against the contract's bounds."""
+    if kind.name == "unit_conversion":
+        _check_ratio(bench, kind, made)
     if "unit_code" not in kind.by_name or kind.name == "unit_conversion":
         return
     if "source_quantity" in kind.by_name:

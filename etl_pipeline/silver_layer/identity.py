@@ -61,6 +61,8 @@ def _joined(columns: Columns, names: list[str]) -> pa.Array:
     if len(names) == 1:
         return columns.get(names[0])
     parts = [pc.fill_null(columns.get(name), "") for name in names]
+    # A slash in a part is escaped: US/2 + 1 and US + 2/1 are two keys.
+    parts = [pc.replace_substring_regex(part, pattern=r"([\\/])", replacement=r"\\\1") for part in parts]
     whole = pc.binary_join_element_wise(*parts, "/")
     empty = pc.equal(pc.binary_join_element_wise(*parts, ""), "")
     return pc.if_else(empty, pa.scalar(None, pa.string()), whole)

@@ -1,8 +1,11 @@
 """Text to exact decimals. Nothing is rounded, guessed or turned into floating point."""
 
 import ast
+import operator
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Context, Decimal, localcontext
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +17,8 @@ from etl_pipeline.core.errors import UsageError
 DECIMAL = pa.decimal128(38, 9)
 WIDE = pa.decimal256(76, 18)
 PLAIN = r"^[+-]?(\d{1,18}(\.\d{0,9}0*)?|\.\d{1,9}0*)$"
+MOST = pa.scalar(Decimal(10) ** 28, WIDE)
+WIDE_UNIT, WIDE_DIGITS = Decimal("1e-18"), 58
 SCIENTIFIC = r"^[+-]?\d+([.,]\d+)?[eE][+-]?\d+$"
 
 
@@ -37,6 +42,22 @@ def mask(values: pa.Array) -> np.ndarray:
     return np.asarray(pc.fill_null(values, False).to_numpy(zero_copy_only=False), dtype=bool)
 
 
+def _plain(text: pa.Array, decimal: str, thousands: str) -> tuple[pa.Array, np.ndarray]:
+    """Return texts with a decimal point and no thousands signs, and the mask of those whose signs could mean another.
+
+    With thousands `,` the text 1,50 is no 150, and with decimal `,` the text 1.500 is no 1.5.
+    """
+    plain, doubtful = text, np.zeros(len(text), dtype=bool)
+    if thousands:
+        groups = rf"^[+-]?\d{{1,3}}({re.escape(thousands)}\d{{3}})+({re.escape(decimal)}\d*)?-?$"
+        doubtful |= mask(pc.match_substring(text, thousands)) & ~mask(pc.match_substring_regex(text, groups))
+        plain = pc.replace_substring(plain, thousands, "")
+    if decimal != ".":
+        doubtful |= mask(pc.match_substring(plain, "."))
+        plain = pc.replace_substring(plain, decimal, ".")
+    return plain, doubtful
+
+
 def parse_numbers(text: pa.Array, decimal: str = ".", thousands: str = "") -> Numbers:
     """Read texts as exact decimals of up to 18 digits before and 9 after the sign.
 
@@ -45,17 +66,14 @@ def parse_numbers(text: pa.Array, decimal: str = ".", thousands: str = "") -> Nu
         decimal: decimal sign.
         thousands: thousands sign, or empty.
     """
-    plain = text
-    if thousands:
-        plain = pc.replace_substring(plain, thousands, "")
-    if decimal != ".":
-        plain = pc.replace_substring(plain, decimal, ".")
+    plain, doubtful = _plain(text, decimal, thousands)
     reads = pc.match_substring_regex(plain, PLAIN)
     if not pc.all(reads, min_count=0).as_py():
         # Some systems write the sign behind the number: 12.50-
         turned = pc.replace_substring_regex(plain, pattern=r"^(\d[\d.]*)-$", replacement=r"-\1")
         plain = turned
         reads = pc.match_substring_regex(plain, PLAIN)
+    reads = pc.and_(reads, pa.array(~doubtful))
     given = mask(pc.is_valid(text))
     unreadable = given & ~mask(reads)
     values = pc.if_else(pc.fill_null(reads, False), plain, pa.scalar(None, pa.string()))
@@ -70,10 +88,11 @@ def narrow(values: pa.Array) -> tuple[pa.Array, np.ndarray]:
     try:
         return pc.cast(values, DECIMAL), np.zeros(len(values), dtype=bool)
     except pa.ArrowInvalid:
-        rounded = pc.round(values, ndigits=9, round_mode="towards_zero")
-        bad = mask(pc.not_equal(rounded, values)) | mask(pc.greater(pc.abs(values), pa.scalar(10**28)))
-        kept = pc.if_else(pa.array(bad), pa.scalar(None, values.type), values)
-        return pc.cast(kept, DECIMAL), bad
+        nothing = pa.scalar(None, values.type)
+        bad = mask(pc.greater(pc.abs(values), MOST))
+        kept = pc.if_else(pa.array(bad), nothing, values)
+        bad |= mask(pc.not_equal(pc.round(kept, ndigits=9, round_mode="towards_zero"), kept))
+        return pc.cast(pc.if_else(pa.array(bad), nothing, kept), DECIMAL), bad
 
 
 def multiply(left: pa.Array, right: pa.Array) -> pa.Array:
@@ -81,9 +100,37 @@ def multiply(left: pa.Array, right: pa.Array) -> pa.Array:
     return pc.cast(pc.multiply(pc.cast(left, pa.decimal256(37, 9)), pc.cast(right, pa.decimal256(37, 9))), WIDE)
 
 
-def calculate(expression: str, rows: int, column: Callable[[str], pa.Array]) -> pa.Array:
-    """Evaluate exact arithmetic over decimal columns; null where any input is null."""
+def _exactly(left: pa.Array, right: pa.Array, symbol: ast.operator) -> tuple[pa.Array, np.ndarray]:
+    """Return sum, difference or product of wide decimals, and the mask of those that WIDE cannot hold exactly."""
+    digits = pa.decimal256(37, 12) if isinstance(symbol, ast.Mult) else pa.decimal256(75, 18)
+    quick, slow = {
+        ast.Mult: (pc.multiply, operator.mul), ast.Add: (pc.add, operator.add), ast.Sub: (pc.subtract, operator.sub),
+    }[type(symbol)]  # fmt: skip
+    try:
+        return pc.cast(quick(pc.cast(left, digits), pc.cast(right, digits)), WIDE), np.zeros(len(left), dtype=bool)
+    except pa.ArrowInvalid:  # some row has more digits than the quick way holds
+        pass
+    out: list[Decimal | None] = []
+    inexact = np.zeros(len(left), dtype=bool)
+    with localcontext(Context(prec=200)):
+        for row, (one, other) in enumerate(zip(left.to_pylist(), right.to_pylist(), strict=True)):
+            if one is None or other is None:
+                out.append(None)
+                continue
+            value = slow(one, other)
+            inexact[row] = value.adjusted() >= WIDE_DIGITS or value != value.quantize(WIDE_UNIT)
+            out.append(None if inexact[row] else value.quantize(WIDE_UNIT))
+    return pa.array(out, WIDE), inexact
+
+
+def calculate(expression: str, rows: int, column: Callable[[str], pa.Array]) -> tuple[pa.Array, np.ndarray]:
+    """Evaluate exact arithmetic over decimal columns; null where any input is null.
+
+    Returns:
+        The wide decimals, and the mask of rows where a step of the way cannot be written exactly.
+    """
     text, names = split_backticks(expression)
+    inexact = np.zeros(rows, dtype=bool)
 
     def walk(node: ast.expr) -> pa.Array:
         if isinstance(node, ast.Name):
@@ -96,12 +143,8 @@ def calculate(expression: str, rows: int, column: Callable[[str], pa.Array]) -> 
             return pc.negate(inner) if isinstance(node.op, ast.USub) else inner
         if not isinstance(node, ast.BinOp):
             raise UsageError(f"`{expression}` is no arithmetic")
-        left, right = walk(node.left), walk(node.right)
-        if isinstance(node.op, ast.Mult):
-            return pc.cast(
-                pc.multiply(pc.cast(left, pa.decimal256(37, 12)), pc.cast(right, pa.decimal256(37, 12))), WIDE
-            )
-        operation = pc.add if isinstance(node.op, ast.Add) else pc.subtract
-        return pc.cast(operation(pc.cast(left, pa.decimal256(75, 18)), pc.cast(right, pa.decimal256(75, 18))), WIDE)
+        values, lost = _exactly(walk(node.left), walk(node.right), node.op)
+        inexact[lost] = True
+        return values
 
-    return walk(ast.parse(text, mode="eval").body)
+    return walk(ast.parse(text, mode="eval").body), inexact

@@ -12,7 +12,11 @@ import pyarrow.compute as pc
 INSTANT = pa.timestamp("us", "UTC")
 HAS_OFFSET = re.compile(r":.*(?:z|[+-]\d{2}(?::?\d{2})?)$", re.IGNORECASE)
 """An offset ends a text with a clock in it; the -10 of a bare date is a day."""
+HAS_DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}")
+"""ISO allows 2024 and 2024-12; which instant they mean would be a guess."""
 NAT = np.iinfo(np.int64).min
+FIRST_US, LAST_US = -62_104_060_800_000_000, 253_402_214_400_000_000
+"""0002-01-01 and 9999-12-31: beyond them a zone may lead out of the calendar."""
 MOST_EPOCH_DIGITS = 15
 MICROSECONDS_A_DAY = 86_400_000_000
 _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000}
@@ -52,14 +56,16 @@ def _microseconds(found: pd.DatetimeIndex) -> np.ndarray:
 def _parse_one(todo: list[str], form: str) -> tuple[np.ndarray, bool]:
     """Return (microseconds, whether they are UTC) of texts in one format."""
     if form in _EPOCHS:
-        reads = np.array([text.isdecimal() and len(text) < MOST_EPOCH_DIGITS for text in todo])
-        out = np.full(len(todo), NAT, dtype=np.int64)
-        out[reads] = [int(text) * _EPOCHS[form] for text in np.array(todo, dtype=object)[reads]]
-        return out, True
+        reads = (int(t) * _EPOCHS[form] if t.isdecimal() and len(t) < MOST_EPOCH_DIGITS else NAT for t in todo)
+        return np.array([us if us <= LAST_US else NAT for us in reads], dtype=np.int64), True
     wanted = "ISO8601" if form == "iso" else form
     is_utc = "%z" in form or (form == "iso" and any(HAS_OFFSET.search(text) for text in todo))
     found = pd.to_datetime(pd.Index(todo, dtype="object"), format=wanted, errors="coerce", utc=is_utc)
-    return _microseconds(pd.DatetimeIndex(found)), is_utc
+    out = _microseconds(pd.DatetimeIndex(found))
+    is_out = (out < FIRST_US) | (out > LAST_US)
+    if form == "iso":
+        is_out |= np.array([HAS_DAY.match(text) is None for text in todo])
+    return np.where(is_out, NAT, out), is_utc
 
 
 def _parse_distinct(texts: list[str], formats: list[str]) -> tuple[np.ndarray, np.ndarray]:

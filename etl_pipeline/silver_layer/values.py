@@ -145,8 +145,9 @@ def number_of(bench: Bench, value: Value, label: str) -> pa.Array:
     """Return a value as exact decimals (decimal128(38, 9)), null where empty."""
     reading = bench.contract.reading
     if value.calc is not None:
-        wide = calculate(value.calc, bench.columns.rows, lambda name: _plain_number(bench, name))
+        wide, lost = calculate(value.calc, bench.columns.rows, lambda name: _plain_number(bench, name))
         values, inexact = narrow(wide)
+        inexact = inexact | lost
         bench.judge.object_to(
             inexact,
             "inexact_quantity",
