@@ -18,7 +18,9 @@ def show_check(folder: Path) -> None:
     for name, contract in sorted(result.feeds.contracts.items()):
         facts = ", ".join(dict.fromkeys(rule.set or rule.fact for rule in contract.yields))
         sys.stdout.write(f"{name}: {', '.join(contract.files.patterns)} -> {facts}\n")
-    sys.stdout.write(f"{len(result.feeds.contracts)} contracts of '{result.feeds.retailer.retailer}' are right.\n")
+    count = len(result.feeds.contracts)
+    what = "1 contract" if count == 1 else f"{count} contracts"
+    sys.stdout.write(f"{what} of '{result.feeds.retailer.retailer}' {'is' if count == 1 else 'are'} right.\n")
 
 
 def draft(file: Path) -> str:

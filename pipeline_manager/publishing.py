@@ -1,5 +1,6 @@
 """After the load: gold deployed and tested, snapshots sealed, laws checked, the report filled from gold."""
 
+from datetime import timedelta
 from typing import Any
 
 from psycopg2 import extensions
@@ -44,14 +45,21 @@ _CHECKED = """
     select coalesce(bool_and(is_kept), %s = 0) as is_checked
     from {{ ops }}.law where known = (select max(known) from {{ ops }}.batch)
 """
-_LAST_DAY = """
-    select (max(event_time) at time zone
-        coalesce((select value from {{ ops }}.setting where name = 'zone'), 'UTC'))::date - 1 as day
+_CLOSED_DAYS = """
+    select
+        (min(first_at) at time zone zone)::date as first_day, (max(last_at) at time zone zone)::date - 1 as last_day
     from (
-        select max(event_time) as event_time from {{ silver }}.fact_movement where known_to is null
+        select min(event_time) as first_at, max(event_time) as last_at
+        from {{ silver }}.fact_movement where known_to is null
         union all
-        select max(event_time) from {{ silver }}.fact_sale where known_to is null
+        select min(event_time), max(event_time) from {{ silver }}.fact_sale where known_to is null
+        union all
+        select min(event_time), max(event_time) from {{ silver }}.fact_count where known_to is null
     ) as latest
+    cross join (
+        select coalesce((select value from {{ ops }}.setting where name = 'zone'), 'UTC') as zone
+    ) as place
+    group by zone
 """
 
 
@@ -102,15 +110,15 @@ def _snapshots(
 ) -> None:
     """Seal stock, product and sales of every closed business day that the retailer keeps."""
     days = feeds.retailer.snapshot_days
-    last = rows(connection, schemas, _LAST_DAY)[0]["day"]
-    if not days or last is None:
+    closed = rows(connection, schemas, _CLOSED_DAYS)[0]
+    last = closed["last_day"]
+    if not days or last is None or last < closed["first_day"]:
         return
     progress.step("snapshots")
+    first = max(closed["first_day"], last - timedelta(days=days - 1))
     sealed = rows(
-        connection, schemas,
-        "select * from {{ gold }}.snapshot_days(%(last)s::date - %(days)s::integer + 1, %(last)s::date, %(known)s)",
-        {"last": last, "days": days, "known": report.known},
-    )  # fmt: skip
+        connection, schemas, "select * from {{ gold }}.snapshot_days(%s, %s, %s)", (first, last, report.known)
+    )
     report.snapshots = sum(bool(row["is_new"]) for row in sealed)
     progress.done(f"{report.snapshots} sealed")
 

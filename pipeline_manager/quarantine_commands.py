@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 
 from etl_pipeline.core.errors import UsageError
 from etl_pipeline.core.log import printable
@@ -36,11 +37,11 @@ def show_list(env: str | None, database_url: str | None) -> None:
         files, records = rows(connection, schemas, _FILES), rows(connection, schemas, _RECORDS)
     for row in files:
         console.print(f"[bold]{escape(printable(row['file_name']))}[/bold] whole, {row['reason']} ({row['feed']})")
-        console.print(f"  {escape(printable(row['sentence']))}")
+        console.print(Padding(escape(printable(row["sentence"])), (0, 0, 0, 2)))
     for row in records[:MOST_LISTED]:
         name = escape(printable(row["file_name"]))
         console.print(f"[bold]{name}[/bold] line {row['line_no']}, {row['reason']} ({row['feed']})")
-        console.print(f"  {escape(printable(row['sentence']))}")
+        console.print(Padding(escape(printable(row["sentence"])), (0, 0, 0, 2)))
     if len(records) > MOST_LISTED:
         console.print(f"and {len(records) - MOST_LISTED} more, all in the view gold.quarantine")
     console.print(f"{len(records)} records and {len(files)} files are set aside.")
@@ -62,8 +63,9 @@ def show_records(file: str, line: int | None, env: str | None, database_url: str
         )
     for row in wanted:
         console.print(f"[bold]{escape(printable(row['file_name']))}[/bold] line {row['line_no']} ({row['feed']})")
-        console.print(f"  why:   {row['reason']}: {escape(printable(row['sentence']))}")
-        console.print(f"  bytes: {escape(printable(row['raw_text']))}")
+        why = f"why:   {row['reason']}: {escape(printable(row['sentence']))}"
+        console.print(Padding(why, (0, 0, 0, 2)))
+        console.print(f"  bytes: {escape(printable(row['raw_text']))}", soft_wrap=True)
         console.print(f"  since: load {row['since_known']}")
 
 

@@ -63,18 +63,19 @@ returns table (record_no bigint, line_no bigint, byte_start bigint, byte_end big
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
+    -- The end of a record is the start of the next: taken from the unnested list, since looking into the array
+    -- once a record would unpack it as often.
     select
         b.first_record_no + r.n - 1,
-        coalesce(b.line_nos[r.n], b.first_line_no + r.n - 1),
+        coalesce(r.line_no, b.first_line_no + r.n - 1),
         b.byte_start + r.start_at,
-        b.byte_start + coalesce(b.record_starts[r.n + 1], octet_length(b.content)),
-        substring(
-            b.content
-            from r.start_at + 1
-            for coalesce(b.record_starts[r.n + 1], octet_length(b.content)) - r.start_at
-        )
+        b.byte_start + coalesce(r.end_at, octet_length(b.content)),
+        substring(b.content from r.start_at + 1 for coalesce(r.end_at, octet_length(b.content)) - r.start_at)
     from {{ bronze }}.block as b
-    cross join lateral unnest(b.record_starts) with ordinality as r (start_at, n)
+    cross join lateral (
+        select u.n, u.start_at, u.line_no, lead(u.start_at) over (order by u.n) as end_at
+        from unnest(b.record_starts, b.line_nos) with ordinality as u (start_at, line_no, n)
+    ) as r
     where b.file_id = wanted_file_id
 $$;
 comment on function {{ bronze }}.records(bigint) is 'Every record of a file: number, line, byte range, bytes.';
