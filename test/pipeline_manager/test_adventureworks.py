@@ -1,6 +1,7 @@
 """An ERP's masters, purchase orders and bins, tab-delimited without a header: its own sums are the truth."""
 
 import csv
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def export() -> Path:
 
 
 @pytest.fixture(scope="module")
-def loaded(make_warehouse, feeds_folder, export) -> RunWarehouse:
+def loaded(make_warehouse: Callable[[], RunWarehouse], feeds_folder, export) -> RunWarehouse:
     warehouse = make_warehouse()
     report = warehouse.run(feeds_folder / "adventureworks", export)
     assert report.quarantined == 0, report.set_aside
@@ -48,7 +49,9 @@ def test_stocked_is_received_less_rejected_on_every_order_line(loaded, export):
 
 
 def test_the_status_of_an_order_decides_what_is_still_expected(loaded):
-    by_status = dict(loaded.rows("select status, count(distinct order_document) from gold.purchase_order_line group by 1"))
+    by_status = dict(
+        loaded.rows("select status, count(distinct order_document) from gold.purchase_order_line group by 1")
+    )
     assert by_status == {"open": 237, "closed": 3_689, "cancelled": 86}
     assert loaded.value("select sum(open_quantity) from gold.purchase_order_line where status <> 'open'") == 0
 
@@ -56,7 +59,8 @@ def test_the_status_of_an_order_decides_what_is_still_expected(loaded):
 def test_stock_of_every_bin_is_what_the_erp_shows(loaded, export):
     products = {row[0]: row[2] for row in rows(export / "Product.csv")}
     theirs = {
-        (products[row[0]], row[1], f"{row[2]}/{row[3]}"): Decimal(row[4]) for row in rows(export / "ProductInventory.csv")
+        (products[row[0]], row[1], f"{row[2]}/{row[3]}"): Decimal(row[4])
+        for row in rows(export / "ProductInventory.csv")
     }
     ours = {(p, place, bin_code): q for p, place, bin_code, q in loaded.rows(
         "select product_code, location_code, bin_code, on_hand from gold.stock_on_hand_detail"

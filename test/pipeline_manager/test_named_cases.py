@@ -16,6 +16,9 @@ def contracts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_feeds(tmp_path_factory.mktemp("contracts"))
 
 
+AT = "2025-02-01T09:00:00"
+
+
 def stock(warehouse: RunWarehouse) -> dict[tuple[str, str], Decimal]:
     return {(p, place): q for p, place, q in warehouse.rows(
         "select product_code, location_code, on_hand from gold.stock_on_hand"
@@ -59,7 +62,10 @@ def test_after_a_back_dated_count_stock_is_the_count_plus_what_came_after_it(mak
 
 def test_a_movement_at_the_very_instant_of_a_count_belongs_to_the_count(make_warehouse, contracts, tmp_path):
     at = "2025-02-02T12:00:00"
-    files = {"count_2025-02-03.csv": count("C1", at, 7), "move_2025-02-03.csv": move("D1", at, -2) + move("D2", "2025-02-02T12:00:01", -1)}
+    files = {
+        "count_2025-02-03.csv": count("C1", at, 7),
+        "move_2025-02-03.csv": move("D1", at, -2) + move("D2", "2025-02-02T12:00:01", -1),
+    }
 
     assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | files])) == {("A", "W1"): 6}
 
@@ -76,7 +82,10 @@ def test_two_counts_at_one_instant_have_one_winner_whichever_comes_first(make_wa
 
 
 def test_a_voided_count_is_no_anchor_any_more(make_warehouse, contracts, tmp_path):
-    files = {"move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 10), "count_2025-02-03.csv": count("C1", "2025-02-02T09:00:00", 3)}
+    files = {
+        "move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 10),
+        "count_2025-02-03.csv": count("C1", "2025-02-02T09:00:00", 3),
+    }
     void = {"count_2025-02-04.csv": count("C1", "2025-02-02T09:00:00", 3, rev=2, status="void")}
 
     assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | files])) == {("A", "W1"): 3}
@@ -85,7 +94,10 @@ def test_a_voided_count_is_no_anchor_any_more(make_warehouse, contracts, tmp_pat
 
 
 def test_a_correction_that_moves_a_movement_across_the_count_is_followed(make_warehouse, contracts, tmp_path):
-    files = {"count_2025-02-02.csv": count("C1", "2025-02-02T12:00:00", 20), "move_2025-02-02.csv": move("D1", "2025-02-02T13:00:00", -4)}
+    files = {
+        "count_2025-02-02.csv": count("C1", "2025-02-02T12:00:00", 20),
+        "move_2025-02-02.csv": move("D1", "2025-02-02T13:00:00", -4),
+    }
     earlier = {"move_2025-02-03.csv": move("D1", "2025-02-02T11:00:00", -4, rev=2)}
 
     assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | files])) == {("A", "W1"): 16}
@@ -136,15 +148,24 @@ def test_a_whole_count_with_absence_zero_empties_what_it_does_not_list_and_only_
     assert_same(load(make_warehouse, contracts, tmp_path, runs[::-1]), warehouse)
 
 
-def test_a_whole_count_with_absence_unknown_says_nothing_about_what_it_does_not_list(make_warehouse, contracts, tmp_path):
-    moved = {"move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 5) + move("D2", "2025-02-01T09:00:00", 9, sku="B")}
+def test_a_whole_count_with_absence_unknown_says_nothing_about_what_it_does_not_list(
+    make_warehouse, contracts, tmp_path
+):
+    moved = {
+        "move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 5) + move("D2", "2025-02-01T09:00:00", 9, sku="B")
+    }
     whole = {"count_2025-02-03.csv": count("C1", "2025-02-02T09:00:00", 6, scope="location")}
 
-    assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | moved, whole])) == {("A", "W1"): 6, ("B", "W1"): 9}
+    assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | moved, whole])) == {
+        ("A", "W1"): 6,
+        ("B", "W1"): 9,
+    }
 
 
 def test_a_master_that_arrives_later_releases_what_waited_as_if_it_had_come_first(make_warehouse, contracts, tmp_path):
-    moved = {"move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 5, sku="C") + move("D2", "2025-02-01T10:00:00", 1)}
+    moved = {
+        "move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 5, sku="C") + move("D2", "2025-02-01T10:00:00", 1)
+    }
     master = {"product_2025-02-05.csv": "C,Cheese,EA,2025-02-05\n"}
 
     late = load(make_warehouse, contracts, tmp_path, [MASTERS | moved])
@@ -158,16 +179,17 @@ def test_a_master_that_arrives_later_releases_what_waited_as_if_it_had_come_firs
 
 
 @pytest.mark.parametrize(
-    ("waiting", "reason", "release"),
+    "case",
     [
-        (move("D1", "2025-02-01T09:00:00", 5, place="S9"), "unknown_location", {"place_2025-02-05.csv": "S9,store,,2025-02-05\n"}),
-        (move("D1", "2025-02-01T09:00:00", 5, unit="CS"), "unknown_unit", {"pack_2025-02-05.csv": "A,CS,6,2025-02-05\n"}),
-        (move("D1", "2025-02-01T09:00:00", 5, kind="new"), "unknown_reference", {"kind_2025-02-05.csv": "new,receipt,2025-02-05\n"}),
-        (move("D1", "2025-02-01T09:00:00", 5, sku="old-A"), "unknown_product", {"alias_2025-02-05.csv": "old-A,A,2025-02-05\n"}),
+        (move("D1", AT, 5, place="S9"), "unknown_location", {"place_2025-02-05.csv": "S9,store,,2025-02-05\n"}),
+        (move("D1", AT, 5, unit="CS"), "unknown_unit", {"pack_2025-02-05.csv": "A,CS,6,2025-02-05\n"}),
+        (move("D1", AT, 5, kind="new"), "unknown_reference", {"kind_2025-02-05.csv": "new,receipt,2025-02-05\n"}),
+        (move("D1", AT, 5, sku="old-A"), "unknown_product", {"alias_2025-02-05.csv": "old-A,A,2025-02-05\n"}),
     ],
     ids=["place", "unit", "lookup", "alias"],
 )  # fmt: skip
-def test_whatever_a_record_waits_for_releases_it(make_warehouse, contracts, tmp_path, waiting, reason, release):
+def test_whatever_a_record_waits_for_releases_it(make_warehouse, contracts, tmp_path, case):
+    waiting, reason, release = case
     moved = {"move_2025-02-01.csv": waiting}
     late = load(make_warehouse, contracts, tmp_path, [MASTERS | moved])
     assert reasons(late) == [reason]
@@ -198,7 +220,10 @@ def test_a_code_that_changes_its_meaning_is_judged_again_where_it_was_used(make_
     ids=["the case holds more", "the case is the base unit"],
 )
 def test_units_that_change_are_applied_to_what_was_told_in_them(make_warehouse, contracts, tmp_path, change, expected):
-    files = {"move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 2, unit="CS"), "pack_2025-02-01.csv": "A,CS,6,2025-02-01\n"}
+    files = {
+        "move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 2, unit="CS"),
+        "pack_2025-02-01.csv": "A,CS,6,2025-02-01\n",
+    }
 
     late = load(make_warehouse, contracts, tmp_path, [MASTERS | files, change])
 
@@ -222,7 +247,10 @@ def test_twins_of_one_file_survive_and_the_greatest_multiplicity_over_files_wins
     once = {"ticket_2025-02-02.csv": ticket}
     thrice = {"ticket_2025-02-03.csv": ticket * 3}
 
-    assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | twins, once])) == {("A", "S1"): -2, ("B", "S1"): -1}
+    assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | twins, once])) == {
+        ("A", "S1"): -2,
+        ("B", "S1"): -1,
+    }
     runs = [MASTERS | twins, once, thrice]
     warehouse = load(make_warehouse, contracts, tmp_path, runs)
     assert stock(warehouse) == {("A", "S1"): -3, ("B", "S1"): -1}

@@ -23,7 +23,9 @@ def northwind(postgres_server) -> dict[str, str]:
     return {"NORTHWIND_DATABASE_URL": url}
 
 
-def test_a_database_is_loaded_by_contract_and_its_revenue_is_right_to_the_cent(warehouse, feeds_folder, northwind, tmp_path):
+def test_a_database_is_loaded_by_contract_and_its_revenue_is_right_to_the_cent(
+    warehouse, feeds_folder, northwind, tmp_path
+):
     report = warehouse.run(feeds_folder / "northwind", tmp_path, environ=northwind)
 
     assert report.quarantined == 0, report.set_aside

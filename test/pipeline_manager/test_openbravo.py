@@ -76,7 +76,9 @@ def test_every_record_of_both_extracts_is_accounted_for_and_addressed(warehouse,
         assert warehouse.bytes_of(file_id) == (extracts / name).read_bytes(), name
 
 
-def test_receipts_shipments_and_count_lines_are_shadows_of_the_ledger_and_never_added(warehouse, feeds_folder, extracts):
+def test_receipts_shipments_and_count_lines_are_shadows_of_the_ledger_and_never_added(
+    warehouse, feeds_folder, extracts
+):
     warehouse.run(feeds_folder / "openbravo", extracts / "2013-07-17")
 
     told = dict(warehouse.rows("select feed, count(*) from gold.stock_movement where not is_counted group by feed"))

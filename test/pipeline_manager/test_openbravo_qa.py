@@ -2,6 +2,7 @@
 
 import csv
 from collections import defaultdict
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def extract() -> Path:
 
 
 @pytest.fixture(scope="module")
-def loaded(make_warehouse, feeds_folder, extract) -> RunWarehouse:
+def loaded(make_warehouse: Callable[[], RunWarehouse], feeds_folder, extract) -> RunWarehouse:
     warehouse = make_warehouse()
     report = warehouse.run(feeds_folder / "openbravo_qa", extract)
     assert report.quarantined == 0, report.set_aside
@@ -71,7 +72,9 @@ def test_open_purchase_order_lines_are_the_erps_ordered_quantity_on_all_ten_keys
 
 
 def test_drafts_expect_nothing_and_hold_nothing_back(loaded):
-    drafts = loaded.rows("select product_code, ordered, open_quantity from gold.purchase_order_line where status = 'draft'")
+    drafts = loaded.rows(
+        "select product_code, ordered, open_quantity from gold.purchase_order_line where status = 'draft'"
+    )
     assert sorted(drafts) == [("costingProduct1", 4, 0), ("costingProduct1", 100, 0)]
     drafted = loaded.value(
         "select count(*) from gold.open_reservation where order_line in "

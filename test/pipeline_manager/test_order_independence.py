@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from test.pipeline_manager.conftest import RunWarehouse
@@ -44,8 +44,12 @@ TICKETS = lines(
     st.sampled_from(["T1", "T2"]), st.sampled_from(["A", "B", "C"]), PLACES, TIMES, st.integers(1, 2), st.just("9.99"),
     most=8,
 )  # fmt: skip
-PRODUCTS = lines(st.sampled_from(["A", "B", "C"]), st.sampled_from(["Ann", "Bob"]), st.sampled_from(["EA", "CS"]), DAYS, most=4)
-PLACE_LINES = lines(PLACES, st.sampled_from(["store", "warehouse"]), st.sampled_from(["", "UTC", "America/New_York"]), DAYS, most=3)
+PRODUCTS = lines(
+    st.sampled_from(["A", "B", "C"]), st.sampled_from(["Ann", "Bob"]), st.sampled_from(["EA", "CS"]), DAYS, most=4
+)
+PLACE_LINES = lines(
+    PLACES, st.sampled_from(["store", "warehouse"]), st.sampled_from(["", "UTC", "America/New_York"]), DAYS, most=3
+)
 KINDS = lines(st.sampled_from(["in", "new"]), st.sampled_from(["receipt", "adjustment"]), DAYS, most=3)
 ALIASES = lines(st.just("old-A"), st.sampled_from(["A", "B"]), DAYS, most=2)
 PACKS = lines(st.sampled_from(["A", "B", ""]), st.sampled_from(["CS", "DZ"]), st.integers(2, 4), DAYS, most=3)

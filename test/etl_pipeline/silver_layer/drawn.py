@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,7 @@ MASTERS = {
 }
 
 
-def contract(text: str = BASE, **changes: object) -> Contract:
+def contract(text: str = BASE, **changes: Any) -> Contract:
     return Contract.model_validate({**yaml.safe_load(text), **changes})
 
 
