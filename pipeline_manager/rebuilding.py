@@ -18,10 +18,11 @@ class Rebuild:
 
     def remember(self, files: Iterable[Landed]) -> None:
         """Add files to the list, before their manifest is dropped."""
-        rows: dict[tuple[str, str], dict[str, str]] = {(r["feed"], r["sha256"]): r for r in self._rows()}
+        # The same bytes stand here once for every name under which they came.
+        rows = {(r["feed"], r["sha256"], r["name"]): r for r in self._rows()}
         for file in files:
             time = file.logical_time.isoformat() if file.logical_time else ""
-            rows[file.feed, file.sha256] = {
+            rows[file.feed, file.sha256, file.name] = {
                 "feed": file.feed, "name": file.name, "sha256": file.sha256, "logical_time": time,
             }  # fmt: skip
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,13 +36,13 @@ class Rebuild:
 
     def files(self, bronze_dir: Path) -> list[Landed]:
         """Return the files of the list; none when no full refresh is under way."""
-        times = {
-            row["sha256"]: datetime.fromisoformat(row["logical_time"]) for row in self._rows() if row["logical_time"]
-        }
         return [
-            landed_again(bronze_dir, row["feed"], row["name"], row["sha256"], times.get(row["sha256"]))
+            landed_again(
+                bronze_dir, row["feed"], row["name"], row["sha256"],
+                datetime.fromisoformat(row["logical_time"]) if row["logical_time"] else None,
+            )
             for row in self._rows()
-        ]
+        ]  # fmt: skip
 
     def forget(self) -> None:
         """Everything of the list is loaded."""
