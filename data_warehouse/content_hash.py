@@ -32,15 +32,13 @@ _CODES = {
 """Surrogate number -> (name in the hash, relation that knows it, its key there, the natural key)."""
 
 _OWN_NUMBER = {
-    "product_key": "product_id",
-    "location_key": "location_id",
     "dim_product": "product_id",
     "dim_location": "location_id",
     "record": "record_id",
 }
 """Numbers that a relation gives out itself; its natural key stands beside them."""
 
-_WORK_LISTS = ("file_reference",)
+_WORK_LISTS = ("file_reference", "product_key", "location_key")
 _SNAPSHOTS = ("snapshot", "stock_snapshot", "product_snapshot", "sales_snapshot", "snapshot_difference")
 _ARRIVAL = ("known", "known_from", "known_to", "since_known", "contract_hash")
 
@@ -125,7 +123,8 @@ def _rows(schemas: Schemas, schema: str, relation: str, columns: dict[str, str])
         elif kind == "numeric":
             value = sql.SQL("trim_scale({})").format(value)
         fields.append(value)
-    current = sql.SQL(" where t.known_to is null" if "known_to" in columns else "")
+    standing = " where t.known_to is null" if "known_to" in columns else ""
+    current = sql.SQL(" where not t.is_withdrawn" if "is_withdrawn" in columns else standing)
     return sql.SQL(
         "copy (select r.digest from ("
         "select sha256(convert_to(cast(row({fields}) as text), 'UTF8')) as digest from {table} as t{joins}{current}"

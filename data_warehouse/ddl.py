@@ -131,8 +131,8 @@ def apply_functions() -> str:
     keys = ""
     for key in ("product", "location"):
         keys += f"""
-    insert into {{{{ silver }}}}.{key}_key ({key}_code)
-    select distinct n.code
+    insert into {{{{ silver }}}}.{key}_key ({key}_code, known_from)
+    select distinct n.code, at_known
     from (
         select {key}_code as code from pg_temp.stage_{key}
         union
@@ -183,9 +183,9 @@ returns void
     from pg_temp.changed_record as c
     inner join {{{{ silver }}}}.fact_{kind.name} as f on c.record_id = f.record_id
     union
-    select k.{code}
-    from {{{{ silver }}}}.{kind.name}_key as k
-    where not exists (select 1 from {table} as d where d.{code} = k.{code});
+    select n.code
+    from pg_temp.stage_created as n
+    where n.set_name = '{kind.name}' and not exists (select 1 from {table} as d where d.{code} = n.code);
 
     delete from {table} as d using pg_temp.fresh_code as n where d.{code} = n.code;
 
@@ -289,11 +289,79 @@ def dimensions() -> str:
     return "".join(_dimension(k) if k.name in TYPE2 else _current_master(k) for k in kinds)
 
 
+def drop_unused() -> str:
+    """Return the function that takes created codes back which no standing fact uses any more."""
+    bodies = ""
+    for key in ("product", "location"):
+        kinds = [k for k in FACT_KINDS.values() if not k.is_master and f"{key}_code" in k.by_name]
+        closed = "\n        union\n".join(
+            f"        select f.{key}_id from pg_temp.changed_record as c"
+            f" inner join {{{{ silver }}}}.{k.table} as f on c.record_id = f.record_id where f.known_to = at_known"
+            for k in kinds
+        )
+        unused = "\n".join(
+            f"        and not exists (select 1 from {{{{ silver }}}}.{k.table} as f"
+            f" where f.{key}_id = d.{key}_id and f.known_to is null)"
+            for k in kinds
+        )
+        bodies += f"""
+    delete from {{{{ silver }}}}.dim_{key} as d
+    using (
+{closed}
+    ) as u
+    where
+        d.is_created and d.{key}_id = u.{key}_id
+{unused};
+"""
+    return f"""
+create or replace function {{{{ silver }}}}.drop_unused(at_known bigint)
+returns void
+{FUNCTION_HEAD}
+    if not exists (select 1 from pg_temp.changed_record as c where not c.is_new) then
+        return;
+    end if;
+{bodies}end
+$$;
+comment on function {{{{ silver }}}}.drop_unused(bigint) is
+'Codes that a feed created are masters only as long as a fact uses them.';
+"""
+
+
+def files_using() -> str:
+    """Return the function that tells which files used a code, over every kind of fact that holds codes."""
+    parts = []
+    for key in ("product", "location"):
+        for kind in FACT_KINDS.values():
+            if not kind.is_master and f"{key}_code" in kind.by_name:
+                parts.append(f"""    union
+    select r.file_id
+    from {{{{ silver }}}}.{key}_key as k
+    inner join {{{{ silver }}}}.{kind.table} as f on k.{key}_id = f.{key}_id
+    inner join {{{{ silver }}}}.record as r on f.record_id = r.record_id
+    where changed_set = '{key}' and k.{key}_code = changed_key and f.known_to is null
+""")
+    return f"""
+create or replace function {{{{ silver }}}}.files_using(changed_set text, changed_key text)
+returns table (file_id bigint)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select u.file_id
+    from {{{{ silver }}}}.file_reference as u
+    where u.set_name = changed_set and u.key = changed_key
+{"".join(parts)}$$;
+comment on function {{{{ silver }}}}.files_using(text, text) is
+'Files whose records have to be judged again when a code changes its meaning.';
+"""
+
+
 def schema_files() -> list[tuple[str, str]]:
     """Return (name, SQL) of everything to deploy, in order: files, and what is rendered between them."""
     folder = Path(__file__).parent / "schema"
     parts = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.sql")}
     parts["035_facts (rendered)"] = fact_tables()
     parts["050_dimensions (rendered)"] = dimensions()
+    parts["063_files_using (rendered)"] = files_using()
+    parts["066_drop_unused (rendered)"] = drop_unused()
     parts["065_apply_facts (rendered)"] = apply_functions()
     return sorted(parts.items())

@@ -26,6 +26,7 @@ STEPS = (
     "select {{ silver }}.apply_facts(%s)",
     "select {{ silver }}.refresh_dim_product()",
     "select {{ silver }}.refresh_dim_location()",
+    "select {{ silver }}.drop_unused(%s)",
     "select {{ silver }}.set_aside(%s)",
 )
 
@@ -158,9 +159,11 @@ class Batch:
         self._stage_set_aside(tallies, parts, conformed.set_aside)
         self._stage_used(tallies, conformed)
         if again:
-            self._copy("stage_again", conformed.records.select(["part", "record_no"]), numbers)
-            aside = conformed.set_aside[["part", "record_no"]].astype("int64")
-            self._copy("stage_again", pa.Table.from_pandas(aside, preserve_index=False), numbers)
+            for number, part in enumerate(parts):
+                chunk = part.chunk
+                judged = [chunk.addresses.record_no, chunk.set_aside["record_no"].to_numpy(dtype=np.int64)]
+                table = pa.table({"record_no": pa.array(np.concatenate(judged))})
+                self._copy("stage_again", table.append_column("part", pa.repeat(number, table.num_rows)), numbers)
         self.records += conformed.records.num_rows
 
     def _copy(self, target: str, table: pa.Table, numbers: pa.Array) -> None:
@@ -206,6 +209,25 @@ class Batch:
             (tally.records, sum(non_data.values()), tally.content_bytes, logical_time, tally.file_id),
         )
         self._write_non_data(tally.file_id, non_data)
+
+    def finish_again(self, tally: FileTally, excluded: Mapping[str, int], *, is_whole: bool) -> None:
+        """Write which records of a file judged again are excluded now; `is_whole`: all of them were judged."""
+        if is_whole:
+            self._run(
+                "delete from {{ bronze }}.file_non_data where file_id = %s and starts_with(kind, 'excluded: ')",
+                (tally.file_id,),
+            )
+        for kind, count in sorted(excluded.items()):
+            self._run(
+                "insert into {{ bronze }}.file_non_data as n (file_id, kind, records) values (%s, %s, %s)"
+                " on conflict (file_id, kind) do update set records = n.records + excluded.records",
+                (tally.file_id, kind, count),
+            )
+        self._run(
+            "update {{ bronze }}.file as f set non_data = (select coalesce(sum(n.records), 0)"
+            " from {{ bronze }}.file_non_data as n where n.file_id = f.file_id) where f.file_id = %s",
+            (tally.file_id,),
+        )
 
     def _write_non_data(self, file_id: int, non_data: Mapping[str, int]) -> None:
         for kind, count in sorted(non_data.items()):

@@ -218,12 +218,17 @@ class PostgresWarehouse:
         self.connection.commit()
         return [(int(f), int(r)) for f, r in rows]
 
-    def files_to_judge_again(self, known: int) -> list[int]:
-        """Return the files that used a code whose meaning a load changed."""
+    def files_to_judge_again(self, known: int, soft_sets: Sequence[str]) -> list[int]:
+        """Return the files that used a code whose meaning a load changed.
+
+        Args:
+            known: the load.
+            soft_sets: lookup sets without whose codes some contract goes on (`lookup_else`).
+        """
         rows = self._rows(
-            "select distinct u.file_id from {{ silver }}.changed_keys(%s) as c"
+            "select distinct u.file_id from {{ silver }}.changed_keys(%s, cast(%s as text[])) as c"
             " cross join lateral {{ silver }}.files_using(c.set_name, c.key) as u order by u.file_id",
-            (known,),
+            (known, list(soft_sets)),
         )
         self.connection.commit()
         return [int(row[0]) for row in rows]

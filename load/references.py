@@ -13,7 +13,7 @@ WHOLE_LIMIT = 300_000
 """Sets of up to this many keys are read whole, so that a chunk with a new code does not ask again."""
 
 _PRODUCT = """
-    select product_code, base_unit from {{ silver }}.dim_product
+    select product_code, base_unit, cast(is_created as text) from {{ silver }}.dim_product
     where valid_to = 'infinity' and (cast(%(keys)s as text[]) is null or product_code = any(cast(%(keys)s as text[])))
 """
 _LOCATION = """
@@ -58,7 +58,7 @@ _SIZES = {
     "alias": "select count(*) from {{ silver }}.product_key",
 }
 BUILT_IN = {
-    "product": (_PRODUCT, ["base_unit"]),
+    "product": (_PRODUCT, ["base_unit", "is_created"]),
     "location": (_LOCATION, ["zone", "location_kind", "day_close_minutes"]),
     "alias": (_ALIAS, ["product_code"]),
     "unit": (_UNIT, ["numerator", "denominator"]),

@@ -19,7 +19,7 @@ from extract.extract_database import extract_database, source_url
 from load.postgres import ManifestFile, PostgresWarehouse, contract_hash
 from pipeline_manager.again import tasks_again
 from pipeline_manager.ingest import Ingest, Task, landed_again
-from pipeline_manager.ordering import load_order
+from pipeline_manager.ordering import load_order, soft_sets
 from pipeline_manager.publishing import publish_gold
 from pipeline_manager.rebuilding import Rebuild
 from pipeline_manager.report import RunReport
@@ -199,7 +199,8 @@ def _load_batch(run: _Run, step: str, tasks: list[Task]) -> None:
     done = run.ingest.run_batch(tasks, lambda _: run.progress.advance())
     run.report.batches += 1
     run.report.known = done.applied.known
-    run.changed += run.warehouse.files_to_judge_again(done.applied.known)
+    soft = sorted({name for contract in run.feeds.contracts.values() for name in soft_sets(contract)})
+    run.changed += run.warehouse.files_to_judge_again(done.applied.known, soft)
     run.progress.done(f"{done.applied.records:,} records, {done.applied.touched_keys:,} stock keys touched")
 
 

@@ -172,13 +172,15 @@ class Ingest:
         for number, (file, chunk) in enumerate(pieces):
             latest = conformed.latest[number]
             file.latest = max((t for t in (file.latest, latest) if t), default=None)
+            file.non_data.update({f"excluded: {k}": n for k, n in conformed.excluded[number].items()})
             if not file.is_again:
                 batch.keep_bytes(file.tally, chunk)
                 file.non_data.update(chunk.non_data["kind"].tolist())
-                file.non_data.update({f"excluded: {k}": n for k, n in conformed.excluded[number].items()})
 
     def _finish(self, batch: Batch, file: OpenFile) -> None:
-        if not file.is_again:
+        if file.is_again:
+            batch.finish_again(file.tally, file.non_data, is_whole=file.task.record_nos is None)
+        else:
             batch.finish_file(file.tally, file.non_data, file.latest)
 
     def _chunks(self, task: Task) -> Iterator[RecordChunk]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from etl_pipeline.contracts.expressions import as_list, values_of
 from etl_pipeline.contracts.facts import FACT_KINDS
-from etl_pipeline.contracts.model import Contract, Value
+from etl_pipeline.contracts.model import Contract
 
 
 def _gives(contract: Contract) -> set[str]:
@@ -15,19 +16,21 @@ def _gives(contract: Contract) -> set[str]:
     return names
 
 
+def soft_sets(contract: Contract) -> set[str]:
+    """Return the lookup sets without whose codes a feed goes on."""
+    values = (value for _, value, _, _ in values_of(contract) if value.lookup and value.lookup_else is not None)
+    return {step.rpartition(".")[0] for value in values for step in as_list(value.lookup)}
+
+
 def has_lookups(contract: Contract) -> bool:
     """Tell whether a feed looks codes up in sets that other feeds fill."""
-    return any(isinstance(m, Value) and m.lookup for rule in contract.yields for m in rule.columns.values())
+    return any(value.lookup for _, value, _, _ in values_of(contract))
 
 
 def _takes(contract: Contract) -> set[str]:
     """Return the lookup sets that a feed needs."""
-    names: set[str] = set()
+    names = {step.rpartition(".")[0] for _, value, _, _ in values_of(contract) for step in as_list(value.lookup)}
     for rule in contract.yields:
-        for mapped in rule.columns.values():
-            lookup = mapped.lookup if isinstance(mapped, Value) else None
-            for step in [lookup] if isinstance(lookup, str) else (lookup or []):
-                names.add(step.rpartition(".")[0])
         if rule.fact == "reference" or rule.fact in ("product", "location", "supplier", "channel"):
             continue
         columns = FACT_KINDS[rule.fact].by_name

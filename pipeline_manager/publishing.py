@@ -40,6 +40,15 @@ _RISKS = """
             order by on_hand, product_code, location_code))[1:3] as examples
     from {{ gold }}.stock_risk group by what order by what
 """
+_SHADOWS = """
+    select d.feed, count(*) as movements
+    from {{ bronze }}.file as f
+    inner join {{ ops }}.feed as d on f.feed_id = d.feed_id
+    inner join {{ silver }}.record as r on f.file_id = r.file_id
+    inner join {{ silver }}.fact_movement as m on r.record_id = m.record_id
+    where f.known > %s and m.role = 'shadow' and m.known_to is null
+    group by d.feed order by d.feed
+"""
 _LAST_LOAD = "select coalesce(max(known), 0) as known from {{ ops }}.batch"
 _CHECKED = """
     select coalesce(bool_and(is_kept), %s = 0) as is_checked
@@ -89,7 +98,8 @@ def publish_gold(
     report.laws = (
         rows(connection, schemas, "select * from {{ ops }}.check_laws(%s)", (report.known,)) if is_open else []
     )
-    progress.done(f"{sum(law['is_kept'] for law in report.laws)} of {len(report.laws)} kept")
+    kept = sum(bool(law["is_kept"]) for law in report.laws)
+    progress.done(f"{kept} of {len(report.laws)} kept" if is_open else "nothing new to check")
     if report.broken_laws:
         told = "; ".join(f"law {law['law']}: {law['sentence']}" for law in report.broken_laws)
         raise StopRunError(f"A law of the warehouse is broken: {told}. Gold was not published anew; see ops.law.")
@@ -128,6 +138,11 @@ def _fill(connection: extensions.connection, schemas: Schemas, report: RunReport
         line = report.line(row.pop("feed"))
         for name, value in row.items():
             setattr(line, name, int(value))
+    for row in rows(connection, schemas, _SHADOWS, (report.known - report.batches,)) if report.batches else []:
+        report.notes.append(
+            f"{row['feed']}: {row['movements']:,} movements are shadows: another feed is the authority for them "
+            "(retailer.yml); they are kept and compared, never added."
+        )
     report.set_aside = rows(connection, schemas, _SET_ASIDE)
     report.stock = rows(connection, schemas, _STOCK)
     report.risks = rows(connection, schemas, _RISKS)

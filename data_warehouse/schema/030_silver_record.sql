@@ -1,14 +1,16 @@
 -- silver identity: which records exist, which revision of a key is current, what was set aside.
 create table if not exists {{ silver }}.product_key (
     product_id integer generated always as identity primary key,
-    product_code text not null unique
+    product_code text not null unique,
+    known_from bigint not null
 );
 comment on table {{ silver }}.product_key is
 'Durable number of each product code. The number is local to this warehouse.';
 
 create table if not exists {{ silver }}.location_key (
     location_id integer generated always as identity primary key,
-    location_code text not null unique
+    location_code text not null unique,
+    known_from bigint not null
 );
 comment on table {{ silver }}.location_key is 'Durable number of each location code.';
 
@@ -25,6 +27,7 @@ create table if not exists {{ silver }}.record (
     is_void boolean not null,
     is_current boolean not null,
     is_conflict boolean not null default false,
+    is_withdrawn boolean not null default false,
     file_id bigint not null,
     record_no bigint not null,
     line_no bigint not null,
@@ -37,7 +40,8 @@ on {{ silver }}.record (feed_id, epoch, document, line, content_hash);
 create index if not exists record_home on {{ silver }}.record (file_id);
 comment on table {{ silver }}.record is
 'Every distinct revision of every business key. Grain: feed, epoch, document, line, content hash. '
-'The address is that of its first home: the earliest file by logical time and content that carries it.';
+'The address is that of its first home: the earliest file by logical time and content that carries it. '
+'is_withdrawn: it was accepted once and is set aside now, because a code that it needs changed or went away.';
 
 create table if not exists {{ silver }}.quarantine (
     file_id bigint not null references {{ bronze }}.file,

@@ -24,6 +24,22 @@ begin
         where s.file_id = n.file_id and s.record_no = n.record_no;
     end if;
 
+    -- Judged again and found wanting or excluded: what was accepted before is taken back, as if it had never been.
+    create temporary table withdrawn on commit drop as
+    select r.record_id, r.feed_id, r.epoch, r.document, r.line
+    from pg_temp.stage_again as a
+    inner join {{ silver }}.record as r on a.file_id = r.file_id and a.record_no = r.record_no
+    where
+        not r.is_withdrawn
+        and not exists (
+            select 1 from pg_temp.stage_record as s where s.file_id = a.file_id and s.record_no = a.record_no
+        );
+
+    update {{ silver }}.record as r
+    set is_withdrawn = true
+    from pg_temp.withdrawn as w
+    where r.record_id = w.record_id;
+
     create temporary table arrived on commit drop as
     with
 
@@ -95,34 +111,51 @@ begin
         r.record_id = a.old_record_id
         and coalesce(a.last_file_at, '-infinity') > coalesce(a.old_last_file_at, '-infinity');
 
+    -- Withdrawn once and understood now: it counts again.
+    create temporary table returned on commit drop as
+    select r.record_id, r.feed_id, r.epoch, r.document, r.line
+    from pg_temp.arrived as a
+    inner join {{ silver }}.record as r on a.old_record_id = r.record_id
+    where r.is_withdrawn;
+
+    update {{ silver }}.record as r
+    set is_withdrawn = false
+    from pg_temp.returned as t
+    where r.record_id = t.record_id;
+
     create temporary table contested on commit drop as
     select distinct r.feed_id, r.epoch, r.document, r.line
     from pg_temp.arrived as a
     inner join {{ silver }}.record as r
         on a.feed_id = r.feed_id and a.epoch = r.epoch and a.document = r.document and a.line = r.line
-    where r.record_id <> a.record_id;
+    where r.record_id <> a.record_id
+    union
+    select w.feed_id, w.epoch, w.document, w.line from pg_temp.withdrawn as w
+    union
+    select t.feed_id, t.epoch, t.document, t.line from pg_temp.returned as t;
     analyze pg_temp.contested;
 
     create temporary table currency on commit drop as
     select
         ranked.record_id,
         ranked.was_current,
-        ranked.place = 1 as is_current,
-        ranked.place = 1 and coalesce(ranked.is_tied, false) as is_conflict
+        ranked.place = 1 and not ranked.is_withdrawn as is_current,
+        ranked.place = 1 and not ranked.is_withdrawn and coalesce(ranked.is_tied, false) as is_conflict
     from (
         select
             r.record_id,
             r.is_current as was_current,
+            r.is_withdrawn,
             row_number() over by_revision as place,
-            lead(row(r.revision_no, r.updated_at, r.last_file_at)) over by_revision
-            is not distinct from row(r.revision_no, r.updated_at, r.last_file_at) as is_tied
+            lead(row(r.is_withdrawn, r.revision_no, r.updated_at, r.last_file_at)) over by_revision
+            is not distinct from row(r.is_withdrawn, r.revision_no, r.updated_at, r.last_file_at) as is_tied
         from pg_temp.contested as c
         inner join {{ silver }}.record as r
             on c.feed_id = r.feed_id and c.epoch = r.epoch and c.document = r.document and c.line = r.line
         window by_revision as (
             partition by r.feed_id, r.epoch, r.document, r.line
             order by
-                r.revision_no desc nulls last, r.updated_at desc nulls last,
+                r.is_withdrawn, r.revision_no desc nulls last, r.updated_at desc nulls last,
                 r.last_file_at desc nulls last, r.content_hash desc
         )
     ) as ranked;

@@ -1,74 +1,92 @@
--- changed_keys(k): codes whose meaning changed in this load, so that files which used them are judged again.
--- A code that is new changes nothing that was accepted; only what waits in quarantine for it.
--- Exception: a unit conversion of one product may overrule a general one.
-create or replace function {{ silver }}.changed_keys(at_known bigint)
+-- changed_keys(k, soft_sets): codes whose meaning changed in this load, so that files which used them are judged again.
+-- Compared is what a code meant before the load with what it means after: changed, gone, or new. A new code concerns
+-- only what waits in quarantine, with these exceptions: soft sets (some contract goes on without the code), codes that
+-- a feed had created, an alias of a created product, and units (one product's conversion may overrule a general one).
+create or replace function {{ silver }}.changed_keys(at_known bigint, soft_sets text[])
 returns table (set_name text, key text)
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select distinct n.set_name, n.key
-    from {{ silver }}.fact_reference as n
-    inner join {{ silver }}.fact_reference as o on n.set_name = o.set_name and n.key = o.key
-    where
-        n.known_from = at_known
-        and n.known_to is null
-        and o.known_from < at_known
-        and (o.known_to is null or o.known_to = at_known)
-        and n.attributes <> o.attributes
-    union
-    select distinct 'product', n.product_code
-    from {{ silver }}.fact_product as n
-    inner join {{ silver }}.fact_product as o on n.product_code = o.product_code
-    where
-        n.known_from = at_known
-        and n.known_to is null
-        and o.known_from < at_known
-        and (o.known_to is null or o.known_to = at_known)
-        and coalesce(n.base_unit, 'EA') <> coalesce(o.base_unit, 'EA')
-    union
-    select distinct 'location', n.location_code
-    from {{ silver }}.fact_location as n
-    inner join {{ silver }}.fact_location as o on n.location_code = o.location_code
-    where
-        n.known_from = at_known
-        and n.known_to is null
-        and o.known_from < at_known
-        and (o.known_to is null or o.known_to = at_known)
-        and row(n.zone, n.location_kind, n.day_close_minutes)
-        is distinct from row(o.zone, o.location_kind, o.day_close_minutes)
-    union
-    select distinct 'unit', n.unit_code
-    from {{ silver }}.fact_unit_conversion as n
-    where n.known_from = at_known
-$$;
-comment on function {{ silver }}.changed_keys(bigint) is 'Codes whose meaning a load changed.';
+    with
 
--- files_using(set, key): files whose records have to be judged again when a code changes its meaning.
-create or replace function {{ silver }}.files_using(changed_set text, changed_key text)
-returns table (file_id bigint)
-language sql stable
-set search_path = pg_catalog, pg_temp
-as $$
-    select u.file_id
-    from {{ silver }}.file_reference as u
-    where u.set_name = changed_set and u.key = changed_key
+    touched as (
+        select distinct f.set_name, f.key
+        from {{ silver }}.fact_reference as f
+        where f.known_from = at_known or f.known_to = at_known
+    ),
+
+    meaning as (
+        select
+            t.set_name,
+            t.key,
+            array_agg(cast(f.attributes as text) order by cast(f.attributes as text)) filter (
+                where f.known_from < at_known and (f.known_to is null or f.known_to = at_known)
+            ) as before,
+            array_agg(cast(f.attributes as text) order by cast(f.attributes as text)) filter (
+                where f.known_to is null
+            ) as after
+        from touched as t
+        inner join {{ silver }}.fact_reference as f on t.set_name = f.set_name and t.key = f.key
+        group by t.set_name, t.key
+    ),
+
+    product as (
+        select
+            f.product_code,
+            max(k.known_from) as key_known_from,
+            array_agg(coalesce(f.base_unit, 'EA') order by f.base_unit) filter (
+                where f.known_from < at_known and (f.known_to is null or f.known_to = at_known)
+            ) as before,
+            array_agg(coalesce(f.base_unit, 'EA') order by f.base_unit) filter (where f.known_to is null) as after
+        from {{ silver }}.fact_product as f
+        inner join {{ silver }}.product_key as k on f.product_code = k.product_code
+        where f.product_code in (
+            select t.product_code from {{ silver }}.fact_product as t
+            where t.known_from = at_known or t.known_to = at_known
+        )
+        group by f.product_code
+    ),
+
+    place as (
+        select
+            f.location_code,
+            max(k.known_from) as key_known_from,
+            array_agg(
+                cast(row(f.zone, f.location_kind, f.day_close_minutes) as text) order by f.zone, f.location_kind
+            ) filter (where f.known_from < at_known and (f.known_to is null or f.known_to = at_known)) as before,
+            array_agg(
+                cast(row(f.zone, f.location_kind, f.day_close_minutes) as text) order by f.zone, f.location_kind
+            ) filter (where f.known_to is null) as after
+        from {{ silver }}.fact_location as f
+        inner join {{ silver }}.location_key as k on f.location_code = k.location_code
+        where f.location_code in (
+            select t.location_code from {{ silver }}.fact_location as t
+            where t.known_from = at_known or t.known_to = at_known
+        )
+        group by f.location_code
+    )
+
+    select m.set_name, m.key
+    from meaning as m
+    where
+        m.before is distinct from m.after
+        and (m.before is not null or m.set_name = any(soft_sets))
     union
-    select r.file_id
-    from {{ silver }}.product_key as k
-    inner join {{ silver }}.fact_movement as m on k.product_id = m.product_id
-    inner join {{ silver }}.record as r on m.record_id = r.record_id
-    where changed_set = 'product' and k.product_code = changed_key and m.unit_code is not null
+    select 'product', p.product_code
+    from product as p
+    where p.before is distinct from p.after and (p.before is not null or p.key_known_from < at_known)
     union
-    select r.file_id
-    from {{ silver }}.location_key as k
-    inner join {{ silver }}.fact_movement as m on k.location_id = m.location_id
-    inner join {{ silver }}.record as r on m.record_id = r.record_id
-    where changed_set = 'location' and k.location_code = changed_key
+    select 'location', l.location_code
+    from place as l
+    where l.before is distinct from l.after and (l.before is not null or l.key_known_from < at_known)
     union
-    select r.file_id
-    from {{ silver }}.location_key as k
-    inner join {{ silver }}.fact_sale as s on k.location_id = s.location_id
-    inner join {{ silver }}.record as r on s.record_id = r.record_id
-    where changed_set = 'location' and k.location_code = changed_key
+    select 'product', a.alias_code
+    from {{ silver }}.fact_alias as a
+    inner join {{ silver }}.product_key as k on a.alias_code = k.product_code
+    where a.known_from = at_known or a.known_to = at_known
+    union
+    select 'unit', n.unit_code
+    from {{ silver }}.fact_unit_conversion as n
+    where n.known_from = at_known or n.known_to = at_known
 $$;
-comment on function {{ silver }}.files_using(text, text) is 'Files that used a code.';
+comment on function {{ silver }}.changed_keys(bigint, text[]) is 'Codes whose meaning a load changed.';

@@ -270,7 +270,8 @@ as $$
     select f.name || ' has ' || f.records || ' records and ' || f.non_data + r.homes + q.open_rows || ' are told'
     from {{ bronze }}.file as f
     cross join lateral (
-        select count(*) as homes from {{ silver }}.record as h where h.file_id = f.file_id
+        select count(*) as homes from {{ silver }}.record as h
+        where h.file_id = f.file_id and not h.is_withdrawn
     ) as r
     cross join lateral (
         select count(*) as open_rows from {{ silver }}.quarantine as s

@@ -75,6 +75,7 @@ as $$
         inner join {{ silver }}.record as h on f.file_id = h.file_id
         where
             f.file_id = any (files)
+            and not h.is_withdrawn
             and ((select {{ ops }}.is_small()) or f.records < 10000 or h.record_no % 50 = at_known % 50)
     )
 

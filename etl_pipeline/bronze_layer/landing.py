@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
+from zoneinfo import ZoneInfo
 
 from etl_pipeline.contracts.format import Files, LogicalTime
 from etl_pipeline.contracts.values import Landed
@@ -172,7 +173,7 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _logical_time(source: Path, rule: LogicalTime | None) -> datetime | None:
-    """Return the file's own time by its path, as UTC."""
+    """Return the file's own time by its path, in the zone that the contract names for it."""
     if rule is None or rule.path is None:
         return None
     path = _absolute(source).as_posix()
@@ -185,9 +186,11 @@ def _logical_time(source: Path, rule: LogicalTime | None) -> datetime | None:
         )
     text = found.group(1) if found.re.groups else found.group(0)
     try:
-        moment = datetime.strptime(text or "", rule.format)  # noqa: DTZ007 - made UTC below
+        moment = datetime.strptime(text or "", rule.format)  # noqa: DTZ007 - its zone comes below
     except ValueError as error:
         raise SetAsideError(
             "unsafe_name", f"The time {text!a} of {source.name!a} does not read as {rule.format}; rename it."
         ) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(rule.zone))
+    return moment.astimezone(UTC)

@@ -158,6 +158,8 @@ def _check_reading(contract: Contract) -> Iterator[Found]:
     reading = contract.reading
     if reading.decimal == reading.thousands:
         yield ("reading", "thousands"), "`decimal` and `thousands` are the same sign; write `thousands: ''` for none"
+    if contract.files.logical_time is not None:
+        yield from _told(("files", "logical_time", "zone"), ex.zone_problem(contract.files.logical_time.zone))
     if reading.zone not in (None, "location"):
         yield from _told(("reading", "zone"), ex.zone_problem(str(reading.zone)))
     for number, form in enumerate(reading.formats):

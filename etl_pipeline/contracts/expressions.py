@@ -328,6 +328,8 @@ def tests_of(path: Path_, condition: Condition) -> Iterator[tuple[Path_, str, An
 
 def values_of(contract: Contract) -> Iterator[tuple[Path_, Value, Yield | None, Column | None]]:
     """Yield every value of a contract with its path, rule and fact column; a plain name counts as one."""
+    for name, mapped in contract.derive.items():
+        yield ("derive", name), Value(from_=mapped) if isinstance(mapped, str) else mapped, None, None
     for number, rule in enumerate(contract.yields):
         for name, mapped in rule.columns.items():
             value = Value(from_=mapped) if isinstance(mapped, str) else mapped
@@ -339,7 +341,11 @@ def values_of(contract: Contract) -> Iterator[tuple[Path_, Value, Yield | None, 
 
 
 def column_uses(contract: Contract) -> Iterator[tuple[Path_, str]]:
-    """Yield path and name of every source column that a contract reads, pseudo-columns too."""
+    """Yield path and name of every source column that a contract reads, pseudo-columns too, derived ones not."""
+    yield from ((path, name) for path, name in _all_uses(contract) if name not in contract.derive)
+
+
+def _all_uses(contract: Contract) -> Iterator[tuple[Path_, str]]:
     for part in ("document", "line", "epoch"):
         yield from ((("key", part), name) for name in as_list(getattr(contract.key, part)))
     yield from ((("revision", "number"), name) for name in as_list(contract.revision.number))
@@ -350,6 +356,7 @@ def column_uses(contract: Contract) -> Iterator[tuple[Path_, str]]:
     for path, value, _, _ in values_of(contract):
         yield from (((*path, "from"), name) for name in as_list(value.from_))
         yield from (((*path, "join"), name) for name in value.join or [])
+        yield from (((*path, word), name) for word in ("times", "over") for name in as_list(getattr(value, word)))
         if value.calc is not None and calc_problem(value.calc) is None:
             yield from (((*path, "calc"), name) for name in calc_names(value.calc))
     logical = contract.files.logical_time

@@ -92,6 +92,7 @@ class LogicalTime(Strict):
         Field(description="Regular expression searched in the file's path; its first group is the time."),
     ] = None
     format: Annotated[str, Field(description="strptime format of the group.")] = "%Y-%m-%d"
+    zone: Annotated[str, Field(description="IANA zone of the time in the path.")] = "UTC"
     column: Annotated[str | None, Field(description="The greatest value of this column in the file is its time.")] = (
         None
     )

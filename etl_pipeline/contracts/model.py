@@ -97,6 +97,14 @@ class Value(Strict):
     zone: Annotated[
         str | None, Field(description="Zone of a local time: an IANA name, or `location` for the zone of the place.")
     ] = None
+    times: Annotated[str | None, Field(description="Column whose number the value is multiplied by, exactly.")] = None
+    over: Annotated[
+        str | None,
+        Field(
+            description="Column whose number the value is divided by (price per 100, for one). A result that cannot be "
+            "written with 9 decimals is set aside."
+        ),
+    ] = None
     negate: Annotated[bool, Field(description="Turn the sign of a number.")] = False
     absolute: Annotated[bool, Field(description="Take the sign off a number.")] = False
     sign: Annotated[
@@ -260,6 +268,13 @@ class Contract(Strict):
     key: Key
     revision: Revision = Revision()
     void: Annotated[Condition | None, Field(description="Such a record takes its key back.")] = None
+    derive: Annotated[
+        dict[str, "str | Value"],
+        Field(
+            description="New columns made before anything else is judged, in this order: {name: value}. Conditions, "
+            "keys and values may use them like columns of the file: a header's status looked up for each line, say."
+        ),
+    ] = {}
     exclude: list[Exclude] = []
     fixes: list[Fix] = []
     yields: Annotated[list[Yield], Field(min_length=1)]

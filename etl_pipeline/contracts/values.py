@@ -108,7 +108,7 @@ class References:
 
     Attributes:
         sets: lookup set -> frame indexed by key (text), one text column an attribute.
-            The built-in set `product` has base_unit; `location` has zone, location_kind and
+            The built-in set `product` has base_unit and is_created; `location` has zone, location_kind and
             day_close_minutes; `alias` maps to product_code; `unit` is keyed `product|unit`
             (product empty for all) with numerator and denominator.
     """

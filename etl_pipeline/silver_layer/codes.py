@@ -25,12 +25,18 @@ class Known:
     created: dict[str, set[str]] = field(default_factory=dict)
 
 
-def resolve_products(bench: Bench, codes: pa.Array) -> pa.Array:
-    """Return product codes with aliases replaced by the code that they mean."""
-    known = bench.lookups.knows("product", codes)
+def resolve_products(bench: Bench, own: Known, codes: pa.Array) -> pa.Array:
+    """Return product codes with aliases replaced by the code that they mean.
+
+    A product of the master is itself; one that a feed only created gives way to an alias, whichever came first.
+    """
+    created, found = bench.lookups.find("product", "is_created", codes)
+    known = pc.and_(found, pc.fill_null(pc.not_equal(created, "true"), True))
+    if "product" in own.own:
+        known = pc.or_kleene(known, pc.is_in(codes, value_set=own.own["product"], skip_nulls=True))
     if pc.all(pc.fill_null(known, False), min_count=0).as_py():
         return codes
-    unknown = pc.if_else(known, pa.scalar(None, pa.string()), codes)
+    unknown = pc.if_else(pc.fill_null(known, False), pa.scalar(None, pa.string()), codes)
     meant, found = bench.lookups.find("alias", "product_code", unknown)
     return pc.if_else(found, meant, codes)
 

@@ -20,7 +20,7 @@ from etl_pipeline.silver_layer.identity import identify
 from etl_pipeline.silver_layer.judge import Judge
 from etl_pipeline.silver_layer.lookups import Lookups
 from etl_pipeline.silver_layer.times import INSTANT, parse_instants
-from etl_pipeline.silver_layer.values import Bench, as_value, text_of
+from etl_pipeline.silver_layer.values import Bench, as_value, number_of, text_of
 
 OWN_FIRST = {"location": 0, "product": 1}
 Counts = dict[str, int]
@@ -61,6 +61,18 @@ def _apply_fixes(columns: Columns, fixes: list[Fix], reading: Reading) -> None:
         for name, value in fix.set.items():
             fixed = pc.if_else(pa.array(rows), pa.scalar(scalar_text(value), pa.string()), columns.get(name))
             columns.put(name, fixed)
+
+
+def _derive(bench: Bench) -> None:
+    """Make the contract's new columns, one after the other."""
+    for name, mapped in bench.contract.derive.items():
+        value = as_value(mapped)
+        if value.calc is not None or value.times is not None or value.over is not None:
+            numbers = number_of(bench, value, name).to_pylist()
+            texts = [None if number is None else f"{number.normalize():f}" for number in numbers]
+            bench.columns.put(name, pa.array(texts, pa.string()))
+        else:
+            bench.columns.put(name, text_of(bench, value, name))
 
 
 def _excluded(contract: Contract, columns: Columns, part: np.ndarray, parts: int) -> tuple[np.ndarray, list[Counts]]:
@@ -165,6 +177,7 @@ def conform(parts: list[Part], contract: Contract, rules: Rules, references: Ref
     _apply_fixes(columns, contract.fixes, contract.reading)
     judge = Judge(columns.rows)
     bench = Bench(columns, contract, Lookups(references), judge, rules.zone)
+    _derive(bench)
     is_out, excluded = _excluded(contract, columns, part, len(parts))
     identity = identify(bench)
     is_void = holds(contract.void, columns, contract.reading) if contract.void else np.zeros(columns.rows, dtype=bool)

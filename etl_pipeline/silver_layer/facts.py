@@ -140,7 +140,7 @@ def _resolve_codes(bench: Bench, kind: FactKind, known: Known, made: dict[str, p
     if "location_code" in made and kind.name != "location":
         check_codes(bench, known, "location", made["location_code"], f"{kind.name}.location_code")
     if "product_code" in made and kind.name != "product":
-        made["product_code"] = resolve_products(bench, made["product_code"])
+        made["product_code"] = resolve_products(bench, known, made["product_code"])
         check_codes(bench, known, "product", made["product_code"], f"{kind.name}.product_code")
 
 
@@ -185,6 +185,15 @@ def _complete(bench: Bench, setting: Setting, kind: FactKind, made: dict[str, pa
     rows = bench.columns.rows
     if "currency" in kind.by_name:
         made["currency"] = pc.coalesce(made["currency"], pa.scalar(setting.currency))
+    if kind.name == "sale":
+        lost = pc.and_(pc.not_equal(made["kind"], "charge"), pc.is_null(made["product_code"]))
+        bench.judge.object_to(
+            mask(lost),
+            "missing_value",
+            lambda bad: (
+                ["sale.product_code is empty: only a charge has no product; map its kind or product."] * len(bad)
+            ),
+        )
     if "role" in kind.by_name:
         place = made.get("location_code", pa.nulls(rows, pa.string()))
         location_kind, _ = bench.lookups.find("location", "location_kind", place)

@@ -69,9 +69,11 @@ def parse_numbers(text: pa.Array, decimal: str = ".", thousands: str = "") -> Nu
     plain, doubtful = _plain(text, decimal, thousands)
     reads = pc.match_substring_regex(plain, PLAIN)
     if not pc.all(reads, min_count=0).as_py():
-        # Some systems write the sign behind the number: 12.50-
-        turned = pc.replace_substring_regex(plain, pattern=r"^(\d[\d.]*)-$", replacement=r"-\1")
-        plain = turned
+        # Accounts write (12.50) for less than nothing, some systems 12.50-, and sheets put a currency sign beside it.
+        bare = pc.replace_substring_regex(text, pattern=r"\s*[€$£¥]\s*", replacement="")
+        bare = pc.replace_substring_regex(bare, pattern=r"^\(\s*([^()+-]+?)\s*\)$", replacement=r"-\1")
+        plain, doubtful = _plain(bare, decimal, thousands)
+        plain = pc.replace_substring_regex(plain, pattern=r"^(\d[\d.]*)-$", replacement=r"-\1")
         reads = pc.match_substring_regex(plain, PLAIN)
     reads = pc.and_(reads, pa.array(~doubtful))
     given = mask(pc.is_valid(text))

@@ -1,7 +1,9 @@
 """One column of a fact from the columns of a record: the steps of a contract's value, in order."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,7 +14,7 @@ from etl_pipeline.silver_layer.columns import Columns
 from etl_pipeline.silver_layer.conditions import scalar_text
 from etl_pipeline.silver_layer.judge import Judge
 from etl_pipeline.silver_layer.lookups import Lookups
-from etl_pipeline.silver_layer.numbers import calculate, mask, narrow, parse_numbers
+from etl_pipeline.silver_layer.numbers import DECIMAL, calculate, mask, narrow, parse_numbers
 
 MIXED_SCRIPT = r"[\p{Cyrillic}\p{Greek}\p{Armenian}]"
 
@@ -63,7 +65,7 @@ def _cleaned(text: pa.Array, value: Value) -> pa.Array:
 
 def _extracted(text: pa.Array, pattern: str) -> pa.Array:
     found = pc.extract_regex(text, pattern=extract_pattern(pattern))
-    return pc.struct_field(found, [0])
+    return pc.utf8_trim_whitespace(pc.struct_field(found, [0]))
 
 
 def _mapped(bench: Bench, text: pa.Array, value: Value, label: str) -> pa.Array:
@@ -156,11 +158,38 @@ def number_of(bench: Bench, value: Value, label: str) -> pa.Array:
     else:
         text = text_of(bench, value, label)
         values = _judged_numbers(bench, text, label, reading.decimal if value.from_ else ".", reading.thousands)
+    values = _scaled(bench, value, values, label)
     if value.absolute:
         values = pc.abs(values)
     if value.negate:
         values = pc.negate(values)
     return _signed(bench, value, values, label)
+
+
+def _scaled(bench: Bench, value: Value, values: pa.Array, label: str) -> pa.Array:
+    """Return numbers times one column and over another, exactly."""
+    if value.times is None and value.over is None:
+        return values
+    factors = [values if name is None else _plain_number(bench, name) for name in (value.times, value.over)]
+    texts = [column.cast(pa.string()).to_pylist() for column in (values, *factors)]
+    out: list[str | None] = []
+    inexact = np.zeros(len(values), dtype=bool)
+    for row, (number, times, over) in enumerate(zip(*texts, strict=True)):
+        top = Fraction(times) if value.times is not None and times is not None else Fraction(1)
+        bottom = Fraction(over) if value.over is not None and over is not None else Fraction(1)
+        is_empty = number is None or (value.times and times is None) or (value.over and over is None)
+        scaled = Fraction(0) if is_empty or not bottom else Fraction(number or 0) * top / bottom * 10**9
+        inexact[row] = not is_empty and (not bottom or scaled.denominator != 1 or abs(scaled) >= 10**28)
+        out.append(None if is_empty or inexact[row] else f"{scaled.numerator}e-9")
+    bench.judge.object_to(
+        inexact,
+        "inexact_quantity",
+        lambda bad: [
+            f"{label}: {texts[0][int(i)]} times {value.times or 1} over {value.over or 1} is no number of 9 decimals."
+            for i in bad
+        ],
+    )
+    return pc.cast(pa.array(out, pa.string()), DECIMAL)
 
 
 def _plain_number(bench: Bench, name: str) -> pa.Array:

@@ -38,7 +38,7 @@ def test_plain_numbers_read_as_they_are(text, decimal, thousands, value):
         ("1,50", ".", ","), ("1.500", ",", ""), ("1.5", ",", "."), ("1,2,3", ".", ","), ("1,00,000", ".", ","),
         ("1234,567", ".", ","), (",", ".", ","), ("1,234", ".", ""), ("abc", ".", ""), ("1-2", ".", ""),
         ("--1", ".", ""),
-        ("1.2.3", ".", ""), ("12 EA", ".", ""), ("$12", ".", ""), ("NaN", ".", ""), ("inf", ".", ""), ("0x10", ".", ""),
+        ("1.2.3", ".", ""), ("12 EA", ".", ""), ("(-12)", ".", ""), ("(12", ".", ""), ("$", ".", ""), ("NaN", ".", ""), ("inf", ".", ""), ("0x10", ".", ""),
         ("1_000", ".", ""), ("\u0661\u0662", ".", ""), ("1.0000000001", ".", ""), ("1234567890123456789", ".", ""),
     ],
 )  # fmt: skip
@@ -144,3 +144,11 @@ def test_arithmetic_agrees_with_pythons_decimals_or_is_refused(a, b, c):
     assert refused is not fits
     if fits:
         assert value == expected
+
+
+def test_accounting_notations_are_read_as_what_they_mean():
+    texts = ["(12.50)", "12.50-", "$12.50", "€ 12.50", "12.50 €", "($12.50)", "-$12.50"]
+    numbers = parse_numbers(pa.array(texts))
+    assert [str(value.normalize()) for value in numbers.values.to_pylist()] == [
+        "-12.5", "-12.5", "12.5", "12.5", "12.5", "-12.5", "-12.5",
+    ]  # fmt: skip

@@ -13,7 +13,7 @@ home as (
     select
         file_id,
         sum(case when is_current then 1 else 0 end) as accepted,
-        sum(case when is_current then 0 else 1 end) as superseded
+        sum(case when is_current or is_withdrawn then 0 else 1 end) as superseded
     from {{ source('silver', 'record') }}
     group by file_id
 ),
