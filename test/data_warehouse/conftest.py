@@ -77,7 +77,9 @@ class Warehouse:
         return file_id
 
     def key(self, kind: str, code: str) -> int:
-        self.run(f"insert into silver.{kind}_key ({kind}_code) values (%s) on conflict do nothing", (code,))
+        self.run(
+            f"insert into silver.{kind}_key ({kind}_code, known_from) values (%s, 1) on conflict do nothing", (code,)
+        )
         return int(self.value(f"select {kind}_id from silver.{kind}_key where {kind}_code = %s", (code,)))
 
     def master(self, kind: str, code: str, valid_from: str = "-infinity", valid_to: str = "infinity", **columns: Any):

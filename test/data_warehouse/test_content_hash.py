@@ -48,8 +48,8 @@ def test_snapshots_and_work_lists_are_left_out_and_all_else_is_in(warehouse):
         )
     }
     assert every - found == {
-        "silver.file_reference", "gold.snapshot", "gold.stock_snapshot", "gold.product_snapshot",
-        "gold.sales_snapshot", "gold.snapshot_difference",
+        "silver.file_reference", "silver.product_key", "silver.location_key", "gold.snapshot",
+        "gold.stock_snapshot", "gold.product_snapshot", "gold.sales_snapshot", "gold.snapshot_difference",
     }  # fmt: skip
 
 
