@@ -90,24 +90,22 @@ def test_receipts_shipments_and_count_lines_are_shadows_of_the_ledger_and_never_
 
 @pytest.mark.slow
 def test_any_order_of_the_extracts_gives_the_same_silver_and_gold(
-    make_warehouse: Callable[[], RunWarehouse], feeds_folder, extracts, tmp_path
+    make_warehouse: Callable[[], RunWarehouse], feeds_unsnapped, extracts, tmp_path
 ):
     for day in ("2013-07-05", "2013-07-17"):  # alone in an inbox, under the name that it has beside the other
         shutil.copytree(extracts / day, tmp_path / day / day)
     first, second = tmp_path / "2013-07-05", tmp_path / "2013-07-17"
     orders = {
-        "first then second": [first, second],
-        "second then first": [second, first],
         "at once": [extracts],
         "first, second, first, second": [first, second, first, second],
         "second, second, first, first": [second, second, first, first],
-        "at once, then each again": [extracts, extracts, second, first],
+        "at once, then each again": [extracts, second, first],
     }
     found = {}
     for name, inboxes in orders.items():
         warehouse = make_warehouse()
         for inbox in inboxes:
-            warehouse.run(feeds_folder / "openbravo", inbox)
+            warehouse.run(feeds_unsnapped / "openbravo", inbox)
         assert differences(on_hand(warehouse), reported(extracts / "2013-07-17")) == {}, name
         found[name] = warehouse.hashes()
 
