@@ -1,7 +1,9 @@
 -- changed_keys(k, soft_sets): codes whose meaning changed in this load, so that files which used them are judged again.
--- Compared is what a code meant before the load with what it means after: changed, gone, or new. A new code concerns
--- only what waits in quarantine, with these exceptions: soft sets (some contract goes on without the code), codes that
--- a feed had created, an alias of a created product, and units (one product's conversion may overrule a general one).
+-- Compared is what a code meant before the load with what it means after: changed, gone, or new. Told once more in the
+-- same words it has not changed; told in several words, another telling may change which of them holds. A new code
+-- concerns only what waits in quarantine, with these exceptions: soft sets (some contract goes on without the code),
+-- codes that a feed had created, an alias of a created product, and units (one product's conversion may overrule a
+-- general one).
 create or replace function {{ silver }}.changed_keys(at_known bigint, soft_sets text[])
 returns table (set_name text, key text)
 language sql stable
@@ -24,7 +26,10 @@ as $$
             ) as before,
             array_agg(cast(f.attributes as text) order by cast(f.attributes as text)) filter (
                 where f.known_to is null
-            ) as after
+            ) as after,
+            count(distinct cast(f.attributes as text)) filter (
+                where f.known_to is null or f.known_to = at_known
+            ) as meanings
         from touched as t
         inner join {{ silver }}.fact_reference as f on t.set_name = f.set_name and t.key = f.key
         group by t.set_name, t.key
@@ -37,7 +42,10 @@ as $$
             array_agg(coalesce(f.base_unit, 'EA') order by f.base_unit) filter (
                 where f.known_from < at_known and (f.known_to is null or f.known_to = at_known)
             ) as before,
-            array_agg(coalesce(f.base_unit, 'EA') order by f.base_unit) filter (where f.known_to is null) as after
+            array_agg(coalesce(f.base_unit, 'EA') order by f.base_unit) filter (where f.known_to is null) as after,
+            count(distinct coalesce(f.base_unit, 'EA')) filter (
+                where f.known_to is null or f.known_to = at_known
+            ) as meanings
         from {{ silver }}.fact_product as f
         inner join {{ silver }}.product_key as k on f.product_code = k.product_code
         where f.product_code in (
@@ -56,7 +64,10 @@ as $$
             ) filter (where f.known_from < at_known and (f.known_to is null or f.known_to = at_known)) as before,
             array_agg(
                 cast(row(f.zone, f.location_kind, f.day_close_minutes) as text) order by f.zone, f.location_kind
-            ) filter (where f.known_to is null) as after
+            ) filter (where f.known_to is null) as after,
+            count(distinct row(f.zone, f.location_kind, f.day_close_minutes)) filter (
+                where f.known_to is null or f.known_to = at_known
+            ) as meanings
         from {{ silver }}.fact_location as f
         inner join {{ silver }}.location_key as k on f.location_code = k.location_code
         where f.location_code in (
@@ -70,15 +81,22 @@ as $$
     from meaning as m
     where
         m.before is distinct from m.after
+        and (m.meanings > 1 or m.before is null or m.after is null)
         and (m.before is not null or m.set_name = any(soft_sets))
     union
     select 'product', p.product_code
     from product as p
-    where p.before is distinct from p.after and (p.before is not null or p.key_known_from < at_known)
+    where
+        p.before is distinct from p.after
+        and (p.meanings > 1 or p.before is null or p.after is null)
+        and (p.before is not null or p.key_known_from < at_known)
     union
     select 'location', l.location_code
     from place as l
-    where l.before is distinct from l.after and (l.before is not null or l.key_known_from < at_known)
+    where
+        l.before is distinct from l.after
+        and (l.meanings > 1 or l.before is null or l.after is null)
+        and (l.before is not null or l.key_known_from < at_known)
     union
     select 'product', a.alias_code
     from {{ silver }}.fact_alias as a

@@ -2,20 +2,17 @@
 
 import hashlib
 import itertools
-import tempfile
+import os
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
 
-from data_warehouse.dbt_runner import build_gold
-from data_warehouse.deploy import deploy
 from etl_pipeline.contracts.facts import FACT_KINDS
 from etl_pipeline.core.names import Schemas
 from load.embedded_postgres import EmbeddedServer
+from test.run_warehouse import administer
 
 PROD = Schemas.of(None)
 KEYS = {"product_code": "product", "location_code": "location"}
@@ -147,30 +144,11 @@ class Warehouse:
         return self.value(statement, list(values.values()))
 
 
-@pytest.fixture(scope="session")
-def finished_database(postgres_server: EmbeddedServer) -> str:
-    """Name of a database with schema and gold, to copy from."""
-    name = "gold_finished"
-    _administer(postgres_server, f"create database {name}")
-    url = postgres_server.url(name)
-    with closing(psycopg2.connect(url)) as connection:
-        deploy(connection, PROD)
-    with tempfile.TemporaryDirectory() as folder:
-        build_gold(url, PROD, target_dir=Path(folder), run_tests=False)
-    return name
-
-
 @pytest.fixture
-def warehouse(postgres_server: EmbeddedServer, finished_database: str) -> Iterator[Warehouse]:
-    name = f"gold_{next(_copies)}"
-    _administer(postgres_server, f"create database {name} template {finished_database}")
+def warehouse(postgres_server: EmbeddedServer, deployed_template: str) -> Iterator[Warehouse]:
+    name = f"gold_{os.getpid()}_{next(_copies)}"
+    administer(postgres_server, f"create database {name} template {deployed_template}")
     made = Warehouse(postgres_server.url(name))
     yield made
     made.connection.close()
-    _administer(postgres_server, f"drop database {name} with (force)")
-
-
-def _administer(server: EmbeddedServer, statement: str) -> None:
-    with closing(psycopg2.connect(server.url("postgres"))) as connection:
-        connection.autocommit = True
-        connection.cursor().execute(statement)
+    administer(postgres_server, f"drop database {name} with (force)")

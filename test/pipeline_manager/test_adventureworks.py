@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from test.pipeline_manager.conftest import RunWarehouse, shared_data
+from test.run_warehouse import RunWarehouse, shared_data
 
 
 @pytest.fixture(scope="module")

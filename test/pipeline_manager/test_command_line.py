@@ -13,10 +13,10 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from test.pipeline_manager.conftest import REPO, RunWarehouse
 from test.pipeline_manager.small_retailer import HEADERS, MASTERS, write_feeds, write_files
 from test.pipeline_manager.test_named_cases import move, stock
 from test.pipeline_manager.test_order_independence import assert_same, load
+from test.run_warehouse import REPO, RunWarehouse
 
 GOOD = {"move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 5) + move("D2", "2025-02-01T10:00:00", -2)}
 BAD = {"move_2025-02-02.csv": move("D3", "2025-02-02T09:00:00", 1, sku="X")}

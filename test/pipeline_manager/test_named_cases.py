@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from test.pipeline_manager.conftest import RunWarehouse
 from test.pipeline_manager.small_retailer import MASTERS, write_feeds, write_files
 from test.pipeline_manager.test_order_independence import assert_same, load
+from test.run_warehouse import RunWarehouse
 
 
 @pytest.fixture(scope="module")

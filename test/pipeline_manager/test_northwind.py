@@ -7,7 +7,7 @@ import pytest
 
 from etl_pipeline.core.errors import UsageError
 from load.server_binaries import find_binaries
-from test.pipeline_manager.conftest import administer, shared_data
+from test.run_warehouse import administer, shared_data
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from test.pipeline_manager.conftest import RunWarehouse, shared_data
 from test.pipeline_manager.test_openbravo import differences, movements, on_hand, reported
+from test.run_warehouse import RunWarehouse, shared_data
 
 ByPlace = dict[tuple[str, str], Decimal]
 

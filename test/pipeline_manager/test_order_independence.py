@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from test.pipeline_manager.conftest import RunWarehouse
 from test.pipeline_manager.small_retailer import MASTERS, write_feeds, write_files
+from test.run_warehouse import RunWarehouse
 
 EXAMPLES = int(os.environ.get("SYSTOCK_EXAMPLES", "6"))
 QUICKLY = settings(
@@ -109,7 +109,7 @@ def assert_same(expected: RunWarehouse, found: RunWarehouse) -> None:
 def test_any_order_split_and_repetition_of_files_gives_the_same_silver_and_gold(
     make_warehouse, contracts, tmp_path, postgres_server, delivered
 ):
-    from test.pipeline_manager.conftest import administer
+    from test.run_warehouse import administer
 
     files, runs = delivered
     at_once = load(make_warehouse, contracts, tmp_path, [files])

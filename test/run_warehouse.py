@@ -1,9 +1,5 @@
-"""Warehouses to run the flow against: each a quick copy of one that has schema and gold already."""
+"""A warehouse that the flow is run against, and what a test asks it."""
 
-import itertools
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,8 +8,6 @@ import psycopg2
 import pytest
 
 from data_warehouse.content_hash import content_hash
-from data_warehouse.dbt_runner import build_gold
-from data_warehouse.deploy import deploy
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.progress import make_progress
 from etl_pipeline.core.settings import Settings
@@ -21,10 +15,9 @@ from load.embedded_postgres import EmbeddedServer
 from pipeline_manager.flow import Options, run_flow
 from pipeline_manager.report import RunReport
 
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPO.parent / "shared" / "data"
 PROD = Schemas.of(None)
-_copies = itertools.count(1)
 
 
 class RunWarehouse:
@@ -103,54 +96,3 @@ def shared_data(folder: str) -> Path:
     if not path.is_dir():
         pytest.skip(f"the real data is not here: {path}")
     return path
-
-
-@pytest.fixture(scope="session")
-def deployed_template(postgres_server: EmbeddedServer) -> str:
-    """Name of a database with schema and gold and nothing in it, to copy from."""
-    name = "flow_template"
-    administer(postgres_server, f"create database {name}")
-    url = postgres_server.url(name)
-    with closing(psycopg2.connect(url)) as connection:
-        deploy(connection, PROD)
-    with tempfile.TemporaryDirectory() as folder:
-        build_gold(url, PROD, target_dir=Path(folder), run_tests=False)
-    return name
-
-
-@pytest.fixture(scope="session")
-def make_warehouse(
-    postgres_server: EmbeddedServer, deployed_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[], RunWarehouse]:
-    """Make an empty warehouse each time it is called; the caller may drop it, the server's end does."""
-
-    def make() -> RunWarehouse:
-        name = f"flow_{next(_copies)}"
-        administer(postgres_server, f"create database {name} template {deployed_template}")
-        return RunWarehouse(name, postgres_server.url(name), tmp_path_factory.mktemp("home"))
-
-    return make
-
-
-@pytest.fixture
-def warehouse(postgres_server: EmbeddedServer, make_warehouse: Callable[[], RunWarehouse]) -> Iterator[RunWarehouse]:
-    made = make_warehouse()
-    yield made
-    administer(postgres_server, f"drop database {made.name} with (force)")
-
-
-@pytest.fixture(scope="session")
-def feeds_folder() -> Path:
-    return REPO / "feeds"
-
-
-@pytest.fixture(scope="session")
-def feeds_unsnapped(feeds_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The feeds with no daily snapshots kept: for tests of facts, where sealing them is most of the time."""
-    folder = tmp_path_factory.mktemp("feeds") / "feeds"
-    shutil.copytree(feeds_folder, folder)
-    for retailer in folder.glob("*/retailer.yml"):
-        text = retailer.read_text(encoding="utf-8")
-        if "snapshot_days" not in text:
-            retailer.write_text(text + "snapshot_days: 0\n", encoding="utf-8")
-    return folder
