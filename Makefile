@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/.systock-ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run test check bench clean
+.PHONY: help setup run test mutants check torture bench clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -24,8 +24,12 @@ $(STAMP): pyproject.toml requirements.lock
 run: setup  ## load what lies in the inbox, start to end
 	$(BIN)/python -m pipeline_manager.pipeline_flow $(ARGS)
 
+# One worker a core, each with a server of its own; ARGS='-n 0' runs them one after the other.
 test: setup  ## run every test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+mutants: setup  ## break the code on purpose and see that the tests notice
+	$(BIN)/python test/mutants/run_mutants.py $(ARGS)
 
 # Every check runs, so that one look shows all there is to mend; any failure fails the target.
 check: setup  ## format, lint, types, import rules, SQL, YAML and the fast tests
@@ -39,6 +43,14 @@ check: setup  ## format, lint, types, import rules, SQL, YAML and the fast tests
 	try $(BIN)/yamllint --strict .; \
 	try $(BIN)/pytest -m fast; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed" >&2; exit 1; fi; echo "All checks passed."
+
+# Sizes: SYSTOCK_TORTURE_SEEDS, _KILLS, _EXAMPLES, _STARTS; SYSTOCK_TORTURE_SEED is the first seed. A failure says how it
+# is played again. The figures go to SYSTOCK_TORTURE_REPORT. Example: make torture ARGS="-k kills"
+torture: setup  ## kill, cut and crash it a thousand times; takes an hour or two
+	SYSTOCK_TORTURE_SEEDS=$${SYSTOCK_TORTURE_SEEDS:-200} SYSTOCK_TORTURE_KILLS=$${SYSTOCK_TORTURE_KILLS:-1000} \
+	SYSTOCK_TORTURE_EXAMPLES=$${SYSTOCK_TORTURE_EXAMPLES:-50} SYSTOCK_TORTURE_STARTS=$${SYSTOCK_TORTURE_STARTS:-50} \
+	SYSTOCK_TORTURE_REPORT=$${SYSTOCK_TORTURE_REPORT:-.systock/torture.json} \
+	$(BIN)/python -m pytest -s test/torture test/processes $(ARGS)
 
 bench: setup  ## measure loads on this machine
 	$(BIN)/systock bench $(ARGS)

@@ -38,7 +38,7 @@ _OWN_NUMBER = {
 }
 """Numbers that a relation gives out itself; its natural key stands beside them."""
 
-_WORK_LISTS = ("file_reference", "product_key", "location_key")
+_WORK_LISTS = ("file_reference", "product_key", "location_key", "merge_link")
 _SNAPSHOTS = ("snapshot", "stock_snapshot", "product_snapshot", "sales_snapshot", "snapshot_difference")
 _ARRIVAL = ("known", "known_from", "known_to", "since_known", "contract_hash")
 

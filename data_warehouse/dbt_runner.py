@@ -18,7 +18,7 @@ import psycopg2
 from psycopg2 import extensions
 
 from etl_pipeline.core.errors import StopRunError
-from etl_pipeline.core.names import LAYERS, Schemas
+from etl_pipeline.core.names import FIXED_PATH, LAYERS, Schemas
 
 log = logging.getLogger(__name__)
 PROJECT = Path(__file__).parent / "gold"
@@ -101,7 +101,7 @@ def build_gold(url: str, schemas: Schemas, *, target_dir: Path, run_tests: bool,
         StopRunError: a model or a test failed; the text names it.
     """
     started = time.monotonic()
-    with closing(psycopg2.connect(url)) as connection:
+    with closing(psycopg2.connect(url, options=FIXED_PATH)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("select pg_advisory_lock(%s)", (GOLD_LOCK,))
@@ -126,7 +126,7 @@ def run_gold_tests(url: str, schemas: Schemas, *, target_dir: Path) -> GoldRepor
         StopRunError: a test failed; the text names it.
     """
     started = time.monotonic()
-    with closing(psycopg2.connect(url)) as connection:
+    with closing(psycopg2.connect(url, options=FIXED_PATH)) as connection:
         connection.autocommit = True
         nodes = _run_dbt("test", connection, schemas, target_dir)
     return GoldReport(False, nodes, time.monotonic() - started)

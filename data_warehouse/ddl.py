@@ -340,6 +340,14 @@ def files_using() -> str:
     inner join {{{{ silver }}}}.record as r on f.record_id = r.record_id
     where changed_set = '{key}' and k.{key}_code = changed_key and f.known_to is null
 """)
+    for kind in FACT_KINDS.values():  # masters that speak of a product hold its code, not its number
+        if kind.is_master and kind.name != "product" and "product_code" in kind.by_name:
+            parts.append(f"""    union
+    select r.file_id
+    from {{{{ silver }}}}.{kind.table} as f
+    inner join {{{{ silver }}}}.record as r on f.record_id = r.record_id
+    where changed_set = 'product' and f.product_code = changed_key and f.known_to is null
+""")
     return f"""
 create or replace function {{{{ silver }}}}.files_using(changed_set text, changed_key text)
 returns table (file_id bigint)
@@ -355,11 +363,34 @@ comment on function {{{{ silver }}}}.files_using(text, text) is
 """
 
 
+STOCK_KEYS = {
+    "stock_from_ledger": ("", "", "pg_temp.touched_key as t"),
+    "stock_of_keys": (
+        "products integer[], locations integer[], ",
+        "integer[], integer[], ",
+        "unnest(products, locations) as t (product_id, location_id)",
+    ),
+}
+"""Function -> (its own arguments, their types, where the wanted keys are read from)."""
+
+
+def stock_functions() -> str:
+    """Return the truth query of on-hand as a function for each place that the wanted keys may come from."""
+    query = (Path(__file__).parent / "schema" / "rendered" / "stock_from_ledger.sql").read_text(encoding="utf-8")
+    made = []
+    for name, (arguments, types, wanted_key) in STOCK_KEYS.items():
+        text = query.replace("{{ name_and_keys }}", f"{name}({arguments}")
+        text = text.replace("{{ name_and_types }}", f"{name}({types}")
+        made.append(text.replace("{{ wanted_key }}", wanted_key))
+    return "\n".join(made)
+
+
 def schema_files() -> list[tuple[str, str]]:
     """Return (name, SQL) of everything to deploy, in order: files, and what is rendered between them."""
     folder = Path(__file__).parent / "schema"
     parts = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.sql")}
     parts["035_facts (rendered)"] = fact_tables()
+    parts["045_stock_functions (rendered)"] = stock_functions()
     parts["050_dimensions (rendered)"] = dimensions()
     parts["063_files_using (rendered)"] = files_using()
     parts["066_drop_unused (rendered)"] = drop_unused()

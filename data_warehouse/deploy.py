@@ -6,6 +6,7 @@ import logging
 from psycopg2 import extensions
 
 from data_warehouse.ddl import schema_files
+from etl_pipeline.core.failpoints import reached
 from etl_pipeline.core.names import Schemas
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ def deploy(connection: extensions.connection, schemas: Schemas) -> bool:
         for name, statement in schema_files():
             log.debug("deploy %s", name)
             cursor.execute(schemas.render(statement))
+            reached("deploy.file")
         cursor.execute(
             schemas.render(
                 "insert into {{ ops }}.setting (name, value) values ('schema_version', %s) "
@@ -51,4 +53,6 @@ def deploy(connection: extensions.connection, schemas: Schemas) -> bool:
             ),
             (wanted,),
         )
+        reached("deploy.before_commit")
+    reached("deploy.after_commit")
     return True

@@ -11,7 +11,7 @@ import requests
 
 from etl_pipeline.contracts.model import Extract
 from etl_pipeline.core.errors import RetryStepError, UsageError
-from etl_pipeline.core.settings import redact
+from etl_pipeline.core.settings import redact, remember_secrets
 
 MOST_PAGES = 10_000
 MOST_BYTES = 256 << 20
@@ -74,6 +74,7 @@ def extract_api(feed: str, extract: Extract, url: str, folder: Path, environ: Ma
         token = environ.get(extract.token_env, "")
         if not token:
             raise UsageError(f"Feed '{feed}' needs {extract.token_env}; set it in the environment or in .env.")
+        remember_secrets(token, is_secret=True)
         session.headers["Authorization"] = f"Bearer {token}"
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{feed}.jsonl"

@@ -3,15 +3,16 @@
 import csv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2 import sql
-from sqlalchemy import create_engine, text
+from sqlalchemy import ColumnClause, Executable, column, create_engine, literal_column, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from etl_pipeline.contracts.model import Extract
 from etl_pipeline.core.errors import RetryStepError, UsageError
-from etl_pipeline.core.settings import redact
+from etl_pipeline.core.settings import redact, remember_secrets
 
 ROWS_AT_ONCE = 10_000
 
@@ -28,6 +29,7 @@ def source_url(feed: str, extract: Extract, environ: Mapping[str, str]) -> str:
             f"Feed '{feed}' is read from {extract.kind} but {extract.url_env} is not set. Set it in the environment or "
             "in .env; contracts never hold addresses."
         )
+    remember_secrets(url)
     return url
 
 
@@ -60,13 +62,16 @@ def _copy_out(url: str, extract: Extract, target: Path) -> None:
 def _read_out(url: str, extract: Extract, target: Path) -> None:
     """Any other database, row blocks at a time."""
     engine = create_engine(url)
-    order = f" order by {', '.join(extract.order_by)}" if extract.order_by else ""
-    names = [*(extract.table or "").split("."), *extract.order_by]
-    if not extract.query and not all(name.replace("_", "a").isalnum() for name in names):
-        raise UsageError(f"'{extract.table}' or its order_by is no plain name.")
-    statement = extract.query or f"select * from {extract.table}{order}"  # noqa: S608 - names are checked above
+    if extract.query:
+        statement: Executable = text(extract.query)
+    elif extract.table:
+        schema, _, name = extract.table.rpartition(".")
+        columns: list[ColumnClause[Any]] = [column(given) for given in extract.order_by]
+        statement = select(literal_column("*")).select_from(table(name, schema=schema or None)).order_by(*columns)
+    else:
+        raise UsageError("An extract from a database needs `table` or `query`.")
     with engine.connect() as connection, target.open("w", encoding="utf-8", newline="") as stream:
-        result = connection.execution_options(stream_results=True).execute(text(statement))
+        result = connection.execution_options(stream_results=True).execute(statement)
         writer = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
         writer.writerow(result.keys())
         while rows := result.fetchmany(ROWS_AT_ONCE):

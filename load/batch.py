@@ -1,18 +1,22 @@
 """One load transaction: files staged, then identity, facts, positions, quarantine and manifest in one commit."""
 
+import hashlib
 import logging
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import psycopg2
 import pyarrow as pa
 from psycopg2 import extensions, sql
 
 from etl_pipeline.contracts.facts import FACT_KINDS
 from etl_pipeline.contracts.values import Conformed, Landed, Part, RecordChunk
-from etl_pipeline.core.errors import SetAsideError
+from etl_pipeline.core.errors import SetAsideError, StopRunError
+from etl_pipeline.core.failpoints import reached
 from etl_pipeline.core.names import Schemas
 from load.copying import copy_block, copy_table, rows_table
 from load.staging import stage_statements
@@ -21,6 +25,8 @@ log = logging.getLogger(__name__)
 QUARANTINE_COLUMNS = (
     "record_no", "line_no", "byte_start", "byte_end", "reason", "sentence", "wants_set", "wants_key",
 )  # fmt: skip
+LOADER = "systock_loader"
+"""The role that a load takes on until it is committed: see 099_roles.sql."""
 STEPS = (
     "select {{ silver }}.place_records(%s)",
     "select {{ silver }}.apply_facts(%s)",
@@ -39,6 +45,27 @@ class FileTally:
     records: int = 0
     content_bytes: int = 0
     blocks: int = 0
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    """Of the digests of its blocks, in order."""
+
+
+class BrokenLawError(StopRunError):
+    """A load would have broken a law, and was taken back.
+
+    Attributes:
+        known: the load.
+        laws: what was found: (law, is kept, violations, sentence).
+    """
+
+    def __init__(self, known: int, laws: Sequence[tuple[str, bool, int, str]]) -> None:
+        """Name the broken ones."""
+        self.known = known
+        self.laws = laws
+        told = "; ".join(f"law {law}: {sentence}" for law, is_kept, _, sentence in laws if not is_kept)
+        super().__init__(
+            f"A law of the warehouse is broken: {told} Load {known} was taken back, so gold stays as it was published "
+            "before; see ops.law."
+        )
 
 
 @dataclass(frozen=True)
@@ -54,18 +81,35 @@ class Applied:
 class Batch:
     """A load transaction over one connection. Nothing is visible before `commit`."""
 
-    def __init__(self, connection: extensions.connection, schemas: Schemas, run_id: str) -> None:
-        """Begin the transaction, take the next load number, make the staging tables."""
+    def __init__(
+        self, connection: extensions.connection, schemas: Schemas, run_id: str, token: str,
+        fence: Callable[[extensions.cursor], None],
+    ) -> None:  # fmt: skip
+        """Begin the transaction, take the next load number, make the staging tables.
+
+        Args:
+            connection: in no transaction.
+            schemas: the environment.
+            run_id: the run that this batch belongs to.
+            token: unique; tells later whether a COMMIT landed whose reply was lost.
+            fence: raises when another run took over.
+        """
         self._connection = connection
         self._schemas = schemas
+        self._run_id = run_id
+        self._fence = fence
         self.cursor = connection.cursor()
         self.cursor.execute("set local client_min_messages = warning")
+        self._run("select set_config('role', %s, true) where {{ ops }}.may_load_as(%s)", (LOADER, LOADER))
         for statement in stage_statements():
             self.cursor.execute(statement)
-        self._run("insert into {{ ops }}.batch (run_id) values (%s) returning known", (run_id,))
+        self._run("insert into {{ ops }}.batch (run_id, token) values (%s, %s) returning known", (run_id, token))
         self.known = self._one()
         self.files = 0
         self.records = 0
+        self._file_ids: list[int] = []
+        self._judged_whole: list[int] = []
+        reached("batch.begun")
 
     def _run(self, statement: str, arguments: tuple[object, ...] = ()) -> None:
         self.cursor.execute(self._schemas.render(statement), arguments)
@@ -82,21 +126,29 @@ class Batch:
     def register_file(self, feed_id: int, landed: Landed, contract_hash: str) -> FileTally:
         """Enter a new file into the manifest."""
         self._run(
-            "insert into {{ bronze }}.file (feed_id, sha256, name, size_bytes, logical_time, status, contract_hash,"
-            " known) values (%s, %s, %s, %s, %s, 'loaded', %s, %s) returning file_id",
-            (feed_id, landed.sha256, landed.name, landed.size_bytes, landed.logical_time, contract_hash, self.known),
-        )
-        tally = FileTally(self._one())
-        self.note_name(tally.file_id, landed.name)
+            "insert into {{ bronze }}.file (feed_id, sha256, name, size_bytes, named_time, logical_time, status,"
+            " contract_hash, known) values (%s, %s, %s, %s, %s, %s, 'loaded', %s, %s) returning file_id",
+            (
+                feed_id, landed.sha256, landed.name, landed.size_bytes, landed.logical_time, landed.logical_time,
+                contract_hash, self.known,
+            ),
+        )  # fmt: skip
+        file_id = self._one()
+        self.note_name(file_id, landed)
         self.files += 1
-        self.cursor.execute("savepoint file_start")
-        return tally
+        return self._start_file(file_id)
 
-    def note_name(self, file_id: int, name: str) -> None:
-        """Remember a name under which the bytes of a file arrived."""
+    def _start_file(self, file_id: int) -> FileTally:
+        self._file_ids.append(file_id)
+        self.cursor.execute("savepoint file_start")
+        return FileTally(file_id)
+
+    def note_name(self, file_id: int, landed: Landed) -> None:
+        """Remember a name under which the bytes of a file arrived, and the time that it tells."""
         self._run(
-            "insert into {{ bronze }}.file_name (file_id, name, known) values (%s, %s, %s) on conflict do nothing",
-            (file_id, name, self.known),
+            "insert into {{ bronze }}.file_name (file_id, name, known, logical_time) values (%s, %s, %s, %s)"
+            " on conflict do nothing",
+            (file_id, landed.name, self.known, landed.logical_time),
         )
 
     def reopen_file(self, file_id: int, contract_hash: str) -> FileTally:
@@ -107,17 +159,18 @@ class Batch:
             (contract_hash, file_id),
         )
         self.files += 1
-        self.cursor.execute("savepoint file_start")
-        return FileTally(file_id)
+        return self._start_file(file_id)
 
-    def take_up_file(self, file_id: int) -> FileTally:
-        """Take up a loaded file of which records are judged again."""
-        self.cursor.execute("savepoint file_start")
-        return FileTally(file_id)
+    def take_up_file(self, file_id: int, *, is_whole: bool) -> FileTally:
+        """Take up a loaded file of which all records, or some, are judged again."""
+        if is_whole:
+            self._judged_whole.append(file_id)
+        return self._start_file(file_id)
 
     def keep_file(self) -> None:
         """The file was read to its end: what was staged of it stays."""
         self.cursor.execute("release savepoint file_start")
+        reached("batch.file_staged")
 
     def set_file_aside(self, tally: FileTally, error: SetAsideError) -> None:
         """Take back everything of the file that was staged and mark it as set aside whole."""
@@ -142,7 +195,8 @@ class Batch:
         }
         starts = addresses.byte_start - chunk.content_start
         places = np.stack([starts, addresses.line_no])
-        copy_block(self.cursor, self._table("bronze", "block"), numbers, places, chunk.content)
+        block = self._table("bronze", "block")
+        tally.digest.update(copy_block(self.cursor, block, numbers, places, chunk.content))
         tally.blocks += 1
         tally.records += len(addresses)
         tally.content_bytes += len(chunk.content)
@@ -205,9 +259,12 @@ class Batch:
         """Write what the file held into the manifest."""
         self._run(
             "update {{ bronze }}.file set records = %s, non_data = %s, content_bytes = %s,"
-            " logical_time = coalesce(%s, logical_time) where file_id = %s",
-            (tally.records, sum(non_data.values()), tally.content_bytes, logical_time, tally.file_id),
-        )
+            " logical_time = coalesce(%s, logical_time), blocks_digest = %s, bytes_known = %s where file_id = %s",
+            (
+                tally.records, sum(non_data.values()), tally.content_bytes, logical_time, tally.digest.hexdigest(),
+                self.known, tally.file_id,
+            ),
+        )  # fmt: skip
         self._write_non_data(tally.file_id, non_data)
 
     def finish_again(self, tally: FileTally, excluded: Mapping[str, int], *, is_whole: bool) -> None:
@@ -238,23 +295,34 @@ class Batch:
 
     # -- the end ----------------------------------------------------------------------------------------
 
-    def apply(self) -> Applied:
-        """Give the staged records their identity, apply their facts, recompute the touched positions."""
+    def apply(self, soft_sets: Sequence[str]) -> Applied:
+        """Give the staged records their identity, apply their facts, recompute the touched positions.
+
+        Args:
+            soft_sets: lookup sets without whose codes some contract goes on (`lookup_else`).
+        """
+        reached("batch.staged")
         for kind in ("record", "quarantine", "again", *FACT_KINDS, "reference"):
             self.cursor.execute(sql.SQL("analyze {}").format(sql.Identifier(f"stage_{kind}")))
         for step in STEPS:
             started = time.monotonic()
             self._run(step, (self.known,) if "%s" in step else ())
-            log.info("%s: %.2f s", step.partition("}}.")[2], time.monotonic() - started)
+            name = step.partition("}}.")[2]
+            log.info("%s: %.2f s", name, time.monotonic() - started)
+            reached("apply." + name.partition("(")[0])
         self._refresh_statistics()
         self._run("select {{ silver }}.touch_keys()")
         touched = self._one()
+        reached("apply.touch_keys")
         self._run("select {{ silver }}.refresh_position(%s)", (self.known,))
         changed = self._one()
+        reached("apply.refresh_position")
+        self._note_what_to_judge_again(soft_sets)
         self._run(
             "update {{ ops }}.batch set files = %s, records = %s, touched_keys = %s where known = %s",
             (self.files, self.records, touched, self.known),
         )
+        self._run("select {{ ops }}.seal_batch(%s)", (self.known,))
         return Applied(self.known, self.records, touched, changed)
 
     def _refresh_statistics(self) -> None:
@@ -264,10 +332,45 @@ class Batch:
             for table in ("record", "fact_movement", "fact_count", "fact_sale", "fact_product", "fact_reference"):
                 self._run(f"analyze {{{{ silver }}}}.{table}")
 
+    def _note_what_to_judge_again(self, soft_sets: Sequence[str]) -> None:
+        """Write down which files used a code whose meaning this batch changed; take off what it judged again."""
+        self._run(
+            "delete from {{ ops }}.to_judge_again where file_id = any(cast(%s as bigint[]))", (self._judged_whole,)
+        )
+        self._run(
+            "insert into {{ ops }}.to_judge_again (file_id, known)"
+            " select distinct u.file_id, cast(%s as bigint)"
+            " from {{ silver }}.changed_keys(%s, cast(%s as text[])) as c"
+            " cross join lateral {{ silver }}.files_using(c.set_name, c.key) as u"
+            " on conflict (file_id) do update set known = excluded.known",
+            (self.known, self.known, list(soft_sets)),
+        )
+
+    def check_laws(self) -> None:
+        """Check the laws on what this batch touched, before anybody can see it; write the verdict.
+
+        Raises:
+            BrokenLawError: one is broken; the batch must be taken back.
+        """
+        reached("batch.before_laws")
+        started = time.monotonic()
+        files = sorted(set(self._file_ids))
+        self._run(
+            "select * from {{ ops }}.check_batch(%s, %s, cast(%s as bigint[]))", (self.known, self._run_id, files)
+        )
+        laws = self.cursor.fetchall()
+        log.info("check_batch: %.2f s", time.monotonic() - started)
+        if not all(is_kept for _, is_kept, _, _ in laws):
+            raise BrokenLawError(self.known, laws)
+
     def commit(self) -> None:
-        """Make the batch visible."""
+        """Make the batch visible, unless another run took over."""
+        self._fence(self.cursor)
+        reached("batch.before_commit")
         self._connection.commit()
+        reached("batch.after_commit")
 
     def rollback(self) -> None:
-        """Take the batch back."""
-        self._connection.rollback()
+        """Take the batch back; a connection that is gone has done so."""
+        with suppress(psycopg2.Error):
+            self._connection.rollback()

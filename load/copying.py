@@ -1,5 +1,6 @@
 """COPY: the only way that rows reach the warehouse."""
 
+import hashlib
 import io
 import struct
 from collections.abc import Mapping, Sequence
@@ -59,8 +60,8 @@ def _field(data: bytes) -> bytes:
 
 def copy_block(
     cursor: extensions.cursor, target: sql.Composable, numbers: Mapping[str, int], places: np.ndarray, content: bytes
-) -> None:
-    """Copy one block of bronze bytes in binary form, so that bytes travel as bytes.
+) -> bytes:
+    """Copy one block of bronze bytes in binary form, so that bytes travel as bytes; return its digest.
 
     Args:
         cursor: of the batch's transaction.
@@ -72,14 +73,28 @@ def copy_block(
     starts, lines = places
     first = int(lines[0]) if len(lines) else 0
     is_plain = bool(len(lines)) and bool((lines == first + np.arange(len(lines))).all())
-    row = struct.pack(">h", 9)
+    digest = _block_digest(numbers, first, starts, None if is_plain else lines, content)
+    row = struct.pack(">h", 10)
     row += _field(struct.pack(">q", numbers["file_id"])) + _field(struct.pack(">i", numbers["block_no"]))
     for name in ("byte_start", "byte_end", "first_record_no"):
         row += _field(struct.pack(">q", numbers[name]))
     row += _field(struct.pack(">q", first)) + _int4_array(starts) + _int4_array(None if is_plain else lines)
-    row += _field(content)
+    row += _field(content) + _field(digest)
     statement = sql.SQL(
         "copy {} (file_id, block_no, byte_start, byte_end, first_record_no, first_line_no, record_starts, line_nos,"
-        " content) from stdin with (format binary)"
+        " content, digest) from stdin with (format binary)"
     ).format(target)
     cursor.copy_expert(statement, io.BytesIO(COPY_HEADER + row + COPY_END))
+    return digest
+
+
+def _block_digest(
+    numbers: Mapping[str, int], first_line: int, starts: np.ndarray, lines: np.ndarray | None, content: bytes
+) -> bytes:
+    """Return the SHA-256 of a block's bytes and places, as bronze.block_digest of 022_seals.sql computes it again."""
+    place = (numbers["byte_start"], numbers["byte_end"], numbers["first_record_no"], first_line)
+    digest = hashlib.sha256(struct.pack(">iqqqq", numbers["block_no"], *place))
+    for values in (starts, lines):
+        digest.update(_int4_array(values)[4 if values is not None else 0 :])
+    digest.update(content)
+    return digest.digest()

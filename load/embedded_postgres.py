@@ -22,6 +22,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg2
+from psycopg2 import sql
 
 from etl_pipeline.core.errors import StopRunError
 from load.server_binaries import binaries_for, find_binaries
@@ -305,7 +306,7 @@ class EmbeddedServer:
             with connection.cursor() as cursor:
                 cursor.execute("select 1 from pg_database where datname = %s", (DATABASE,))
                 if cursor.fetchone() is None:
-                    cursor.execute(f"create database {DATABASE}")
+                    cursor.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
 
 
 def _socket_folder(home: Path, identity: ServerIdentity) -> Path:

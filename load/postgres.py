@@ -3,30 +3,26 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg2
-from psycopg2 import extensions
 from psycopg2.extras import execute_values
 
 from etl_pipeline.contracts.model import Contract, Retailer
 from etl_pipeline.contracts.values import Landed
-from etl_pipeline.core.errors import StopRunError, UsageError
-from etl_pipeline.core.names import Schemas
-from etl_pipeline.core.settings import redact
-from load.batch import Batch
+from etl_pipeline.core.errors import UsageError
+from load.batch import Batch, BrokenLawError
 from load.references import ReferenceReader
+from load.session import AlreadyRunningError, Session, TakenOverError, connect, persistent, reconnect
 
+__all__ = ["AlreadyRunningError", "PostgresWarehouse", "TakenOverError", "connect", "reconnect"]
 log = logging.getLogger(__name__)
-RUN_LOCK_SPACE = 7_310_002
-OLDEST_SERVER = 150_000
+EVENT_FACTS = ("movement", "count", "sale", "demand", "supply")
 
 
-class AlreadyRunningError(StopRunError):
-    """Another run works on the same warehouse; it is no fault."""
+FileKey = tuple[str, str, datetime | None]
+"""Feed, content hash and the time in the name: what makes a file another one."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,8 @@ class ManifestFile:
     name: str
     status: str
     contract_hash: str
-    logical_time: datetime | None
+    named_time: datetime | None
+    reason: str | None
 
 
 def contract_hash(contract: Contract) -> str:
@@ -47,65 +44,10 @@ def contract_hash(contract: Contract) -> str:
     return hashlib.sha256(contract.model_dump_json(by_alias=True).encode()).hexdigest()[:16]
 
 
-def connect(url: str) -> extensions.connection:
-    """Open a connection for loading: UTC, no surprises from the server's settings.
+class PostgresWarehouse(Session):
+    """One environment of a warehouse; its schema must have been deployed."""
 
-    Raises:
-        StopRunError: the server does not answer, or is older than PostgreSQL 15.
-    """
-    try:
-        connection = psycopg2.connect(
-            url.replace("postgresql+psycopg2://", "postgresql://"),
-            options="-c timezone=UTC -c datestyle=ISO,YMD -c intervalstyle=iso_8601 -c client_encoding=UTF8",
-            application_name="systock",
-            connect_timeout=15,
-        )
-    except psycopg2.OperationalError as error:
-        reason = redact(str(error).strip())
-        raise StopRunError(
-            f"The warehouse at {redact(url)} does not answer: {reason}. Check SYSTOCK_DATABASE_URL and that the "
-            "server runs; without the setting an embedded server is used."
-        ) from None
-    if connection.server_version < OLDEST_SERVER:
-        found = connection.server_version // 10_000
-        connection.close()
-        raise StopRunError(f"The server is PostgreSQL {found}; SyStock needs 15 or later.")
-    return connection
-
-
-class PostgresWarehouse:
-    """One environment of a warehouse, over one connection."""
-
-    def __init__(self, connection: extensions.connection, schemas: Schemas) -> None:
-        """Use an open connection; the schema must have been deployed."""
-        self.connection = connection
-        self.schemas = schemas
-
-    def _rows(self, statement: str, arguments: Sequence[object] | Mapping[str, object] = ()) -> list[tuple]:  # type: ignore[type-arg]
-        with self.connection.cursor() as cursor:
-            cursor.execute(self.schemas.render(statement), arguments)
-            rows = cursor.fetchall() if cursor.description else []
-        return rows
-
-    @contextmanager
-    def run_lock(self) -> Iterator[None]:
-        """Hold the lock of this environment; raise AlreadyRunningError when another run holds it."""
-        number = int.from_bytes(hashlib.sha256(self.schemas.silver.encode()).digest()[:4], "big", signed=True)
-        taken = self._rows("select pg_try_advisory_lock(%s, %s)", (RUN_LOCK_SPACE % 2**31, number))
-        self.connection.commit()
-        if not taken[0][0]:
-            raise AlreadyRunningError(
-                f"Another run works on environment '{self.schemas.env}' already; this one did nothing. Start it again "
-                "when that one has finished."
-            )
-        try:
-            yield
-        finally:
-            if not self.connection.closed:
-                self.connection.rollback()
-                self._rows("select pg_advisory_unlock(%s, %s)", (RUN_LOCK_SPACE % 2**31, number))
-                self.connection.commit()
-
+    @persistent
     def settle_retailer(self, retailer: Retailer) -> None:
         """Make the warehouse this retailer's, or refuse when it is another's."""
         with self.connection:
@@ -115,76 +57,116 @@ class PostgresWarehouse:
                     f"Environment '{self.schemas.env}' of this warehouse holds the retailer '{held[0][0]}', not "
                     f"'{retailer.retailer}'. Use another one: --env {retailer.retailer}"
                 )
-            for name, value in (("retailer", retailer.retailer), ("zone", retailer.zone)):
+            settled = {"retailer": retailer.retailer, "zone": retailer.zone, "transit_days": str(retailer.transit_days)}
+            for name, value in settled.items():
                 self._rows(
                     "insert into {{ ops }}.setting (name, value) values (%s, %s)"
                     " on conflict (name) do update set value = excluded.value",
                     (name, value),
                 )
 
+    @persistent
     def register_feeds(self, contracts: Sequence[Contract]) -> dict[str, int]:
         """Enter the feeds and what they are; return their numbers."""
         with self.connection:
             for contract in contracts:
                 self._rows(
                     "insert into {{ ops }}.feed (feed, source_system, describes, contract_hash, has_key, every_hours,"
-                    " grace_hours) values (%s, %s, %s, %s, %s, %s, %s) on conflict (feed) do update set"
+                    " grace_hours, each_series, time_marks, has_events, clock_tolerance_minutes, most_variance)"
+                    " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (feed) do update set"
                     " source_system = excluded.source_system, describes = excluded.describes,"
                     " contract_hash = excluded.contract_hash, has_key = excluded.has_key,"
-                    " every_hours = excluded.every_hours, grace_hours = excluded.grace_hours",
+                    " every_hours = excluded.every_hours, grace_hours = excluded.grace_hours,"
+                    " each_series = excluded.each_series, time_marks = excluded.time_marks,"
+                    " has_events = excluded.has_events, most_variance = excluded.most_variance,"
+                    " clock_tolerance_minutes = excluded.clock_tolerance_minutes",
                     (
                         contract.feed, contract.source_system, contract.describes, contract_hash(contract),
                         contract.key.line != "$ordinal", contract.schedule.every_hours, contract.schedule.grace_hours,
+                        contract.schedule.each, contract.schedule.time_marks,
+                        any(rule.fact in EVENT_FACTS for rule in contract.yields),
+                        contract.reading.clock_tolerance_minutes, contract.reading.plausible.most_variance,
                     ),
                 )  # fmt: skip
             return dict(self._rows("select feed, feed_id from {{ ops }}.feed"))
 
-    def manifest(self) -> dict[tuple[str, str], ManifestFile]:
-        """Return every file of the manifest by (feed, content hash)."""
+    @persistent
+    def manifest(self) -> dict[FileKey, ManifestFile]:
+        """Return every file of the manifest by feed, content hash and the time in its name."""
         rows = self._rows(
-            "select f.file_id, d.feed, f.sha256, f.name, f.status, f.contract_hash, f.logical_time"
+            "select f.file_id, d.feed, f.sha256, f.name, f.status, f.contract_hash, f.named_time, f.reason"
             " from {{ bronze }}.file as f"
             " inner join {{ ops }}.feed as d on f.feed_id = d.feed_id"
         )
         self.connection.commit()
-        return {(row[1], row[2]): ManifestFile(*row) for row in rows}
+        return {(row[1], row[2], row[6]): ManifestFile(*row) for row in rows}
 
-    def manifest_or_nothing(self) -> dict[tuple[str, str], ManifestFile]:
+    @persistent
+    def manifest_or_nothing(self) -> dict[FileKey, ManifestFile]:
         """Return the manifest, empty where the warehouse has not been deployed yet."""
         there = self._rows("select to_regclass(%s)", (f"{self.schemas.bronze}.file",))[0][0]
         self.connection.commit()
         return self.manifest() if there else {}
 
-    def other_names(self) -> dict[int, list[str]]:
-        """Return the names of each file of the manifest beside the one that it first came under."""
+    @persistent
+    def other_names(self) -> dict[int, list[tuple[str, datetime | None]]]:
+        """Return the names of each file of the manifest beside the one that it first came under, and their times."""
         rows = self._rows(
-            "select n.file_id, n.name from {{ bronze }}.file_name as n"
+            "select n.file_id, n.name, coalesce(n.logical_time, f.logical_time) from {{ bronze }}.file_name as n"
             " inner join {{ bronze }}.file as f on n.file_id = f.file_id and n.name <> f.name"
             " order by n.file_id, n.name"
         )
         self.connection.commit()
-        names: dict[int, list[str]] = {}
-        for file_id, name in rows:
-            names.setdefault(int(file_id), []).append(name)
+        names: dict[int, list[tuple[str, datetime | None]]] = {}
+        for file_id, name, logical_time in rows:
+            names.setdefault(int(file_id), []).append((name, logical_time))
         return names
 
+    @persistent
     def note_names(self, files: Sequence[Landed]) -> None:
         """Remember every name under which the bytes of a file arrived; which one is shown must not depend on order."""
-        told = sorted({(file.feed, file.sha256, file.name) for file in files})
+        told = list(dict.fromkeys((file.feed, file.sha256, file.name, file.logical_time) for file in files))
         statement = self.schemas.render(
-            "insert into {{ bronze }}.file_name (file_id, name, known)"
-            " select f.file_id, n.name, (select coalesce(max(b.known), 0) from {{ ops }}.batch as b)"
-            " from (values %s) as n (feed, sha256, name)"
+            "insert into {{ bronze }}.file_name as o (file_id, name, known, logical_time)"
+            " select f.file_id, n.name, (select coalesce(max(b.known), 0) from {{ ops }}.batch as b),"
+            " cast(n.logical_time as timestamptz)"
+            " from (values %s) as n (feed, sha256, name, logical_time)"
             " inner join {{ ops }}.feed as d on n.feed = d.feed"
             " inner join {{ bronze }}.file as f on d.feed_id = f.feed_id and n.sha256 = f.sha256"
-            " on conflict do nothing"
+            " and f.named_time is not distinct from cast(n.logical_time as timestamptz)"
+            " on conflict (file_id, name) do update set logical_time = excluded.logical_time"
+            " where o.logical_time is null and excluded.logical_time is not null"
         )
         with self.connection, self.connection.cursor() as cursor:
             execute_values(cursor, statement, told, page_size=1_000)
 
-    def begin(self, run_id: str) -> Batch:
-        """Begin a load transaction."""
-        return Batch(self.connection, self.schemas, run_id)
+    def begin(self, run_id: str, token: str) -> Batch:
+        """Begin a load transaction; by the token it can be found later."""
+        return Batch(self.connection, self.schemas, run_id, token, self.require_fence)
+
+    @persistent
+    def has_landed(self, token: str) -> bool:
+        """Tell whether a load transaction was committed whose outcome is not known.
+
+        Asked only after the lock was taken again, so the session that sent the COMMIT has ended.
+        """
+        found = self._rows("select 1 from {{ ops }}.batch where token = %s", (token,))
+        self.connection.commit()
+        return bool(found)
+
+    @persistent
+    def write_verdict(self, run_id: str, error: BrokenLawError) -> None:
+        """Write down which laws a load would have broken; the load itself was taken back."""
+        with self.connection, self.connection.cursor() as cursor:
+            execute_values(
+                cursor,
+                self.schemas.render(
+                    "insert into {{ ops }}.law (known, law, is_kept, violations, sentence, run_id) values %s"
+                    " on conflict (known, law) do update set is_kept = excluded.is_kept,"
+                    " violations = excluded.violations, sentence = excluded.sentence, run_id = excluded.run_id"
+                ),
+                [(error.known, *law, run_id) for law in error.laws],
+            )
 
     def reader(self, units: Mapping[str, str | int]) -> ReferenceReader:
         """Return a reader of references, with the retailer's general units."""
@@ -194,6 +176,7 @@ class PostgresWarehouse:
             ratios[unit] = (top.strip(), bottom.strip() or "1")
         return ReferenceReader(self.schemas, ratios)
 
+    @persistent
     def waiting(self) -> list[tuple[str, str, list[tuple[int, int]]]]:
         """Return what quarantined records wait for: (set, key, [(file_id, record_no), ...])."""
         rows = self._rows(
@@ -205,6 +188,7 @@ class PostgresWarehouse:
         self.connection.commit()
         return [(name, key, [(int(f), int(r)) for f, r in json.loads(pairs)]) for name, key, pairs in rows]
 
+    @persistent
     def set_aside_records(self, *, by_old_contract_only: bool) -> list[tuple[int, int]]:
         """Return (file_id, record_no) of what is set aside; if wanted, only by contracts that changed since."""
         rows = self._rows(
@@ -218,23 +202,30 @@ class PostgresWarehouse:
         self.connection.commit()
         return [(int(f), int(r)) for f, r in rows]
 
-    def files_to_judge_again(self, known: int, soft_sets: Sequence[str]) -> list[int]:
-        """Return the files that used a code whose meaning a load changed.
-
-        Args:
-            known: the load.
-            soft_sets: lookup sets without whose codes some contract goes on (`lookup_else`).
-        """
+    @persistent
+    def let_in_records(self) -> list[tuple[int, int]]:
+        """Return (file_id, record_no) of what still waits for its quantity and was let in by a person."""
         rows = self._rows(
-            "select distinct u.file_id from {{ silver }}.changed_keys(%s, cast(%s as text[])) as c"
-            " cross join lateral {{ silver }}.files_using(c.set_name, c.key) as u order by u.file_id",
-            (known, list(soft_sets)),
+            "select q.file_id, q.record_no from {{ silver }}.quarantine as q"
+            " inner join {{ bronze }}.file as f on q.file_id = f.file_id"
+            " inner join {{ ops }}.feed as d on f.feed_id = d.feed_id"
+            " inner join {{ ops }}.decision as w"
+            " on d.feed = w.feed and f.sha256 = w.sha256 and q.record_no = w.record_no"
+            " where q.known_to is null and q.reason = 'implausible_quantity' and w.verdict = 'accept'"
+            " order by q.file_id, q.record_no"
         )
+        self.connection.commit()
+        return [(int(f), int(r)) for f, r in rows]
+
+    @persistent
+    def to_judge_again(self) -> list[int]:
+        """Return the files that used a code whose meaning a load changed, and that were not judged again yet."""
+        rows = self._rows("select file_id from {{ ops }}.to_judge_again order by file_id")
         self.connection.commit()
         return [int(row[0]) for row in rows]
 
+    @persistent
     def drop_everything(self) -> None:
         """Drop this environment's schemas, for a full refresh: everything is rebuilt from bronze files."""
         with self.connection:
-            for layer in ("gold", "silver", "bronze", "ops"):
-                self._rows("drop schema if exists {{ " + layer + " }} cascade")
+            self._rows("drop schema if exists {{ gold }}, {{ silver }}, {{ bronze }}, {{ ops }} cascade")

@@ -21,20 +21,24 @@ _LOCATION = """
     where valid_to = 'infinity' and (cast(%(keys)s as text[]) is null or location_code = any(cast(%(keys)s as text[])))
 """
 _ALIAS = """
-    select a.alias_code, a.product_code from {{ silver }}.alias as a
+    select a.alias_code, a.product_code, {{ silver }}.as_microseconds(a.effective_from) as valid_from
+    from {{ silver }}.alias_version as a
     where cast(%(keys)s as text[]) is null or a.alias_code = any(cast(%(keys)s as text[]))
-    union
-    select p.gtin, min(p.product_code) from {{ silver }}.dim_product as p
+    union all
+    select p.gtin, min(p.product_code), {{ silver }}.as_microseconds(null) from {{ silver }}.dim_product as p
     where
         p.valid_to = 'infinity' and p.gtin is not null
         and (cast(%(keys)s as text[]) is null or p.gtin = any(cast(%(keys)s as text[])))
         and not exists (select 1 from {{ silver }}.alias as a where a.alias_code = p.gtin)
     group by p.gtin
     having count(*) = 1
+    order by 1, 3 desc
 """
 _UNIT = """
-    select coalesce(product_code, '') || '|' || unit_code, cast(numerator as text), cast(denominator as text)
-    from {{ silver }}.unit_conversion
+    select coalesce(product_code, '') || '|' || unit_code, cast(numerator as text), cast(denominator as text),
+        {{ silver }}.as_microseconds(effective_from)
+    from {{ silver }}.unit_conversion_version
+    order by 1, 4 desc
 """
 _SET = """
     select key, attributes
@@ -60,8 +64,8 @@ _SIZES = {
 BUILT_IN = {
     "product": (_PRODUCT, ["base_unit", "is_created"]),
     "location": (_LOCATION, ["zone", "location_kind", "day_close_minutes"]),
-    "alias": (_ALIAS, ["product_code"]),
-    "unit": (_UNIT, ["numerator", "denominator"]),
+    "alias": (_ALIAS, ["product_code", "valid_from"]),
+    "unit": (_UNIT, ["numerator", "denominator", "valid_from"]),
 }
 
 

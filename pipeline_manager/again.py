@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from etl_pipeline.contracts.loading import Feeds
+from etl_pipeline.silver_layer.gtin import gtin_forms
 from load.postgres import PostgresWarehouse
 from load.references import ReferenceReader
 from pipeline_manager.ingest import Task, landed_again
@@ -11,9 +12,10 @@ from pipeline_manager.ingest import Task, landed_again
 
 def _found(warehouse: PostgresWarehouse, reader: ReferenceReader, name: str, keys: list[str]) -> set[str]:
     """Return which of the wanted keys the warehouse knows by now, by the rules of the transforms."""
-    wanted = {name: keys}
+    forms = {key: [key, *(gtin_forms(key) if name == "product" else [])] for key in keys}
+    wanted = {name: [form for ways in forms.values() for form in ways]}
     if name == "product":
-        wanted["alias"] = keys
+        wanted["alias"] = wanted[name]
     with warehouse.connection.cursor() as cursor:
         reader.complete(cursor, wanted)
     warehouse.connection.rollback()
@@ -24,7 +26,7 @@ def _found(warehouse: PostgresWarehouse, reader: ReferenceReader, name: str, key
             known |= {str(key) for key in sets[place].index}
     if name == "unit":
         return {key for key in keys if any(k.endswith(f"|{key}") for k in known)}
-    return set(keys) & known
+    return {key for key, ways in forms.items() if known.intersection(ways)}
 
 
 def waiting_records(warehouse: PostgresWarehouse, reader: ReferenceReader) -> dict[int, set[int]]:
@@ -60,12 +62,14 @@ def tasks_again(
     ready = waiting_records(warehouse, reader)
     for file_id, record_no in warehouse.set_aside_records(by_old_contract_only=not everything):
         ready.setdefault(file_id, set()).add(record_no)
+    for file_id, record_no in warehouse.let_in_records():
+        ready.setdefault(file_id, set()).add(record_no)
     tasks = []
     for file_id in sorted(set(ready) | set(changed)):
         if file_id not in manifest:
             continue
         file = manifest[file_id]
-        landed = landed_again(bronze_dir, file.feed, file.name, file.sha256, file.logical_time)
+        landed = landed_again(bronze_dir, file.feed, file.name, file.sha256, file.named_time)
         records = None if file_id in set(changed) else frozenset(ready[file_id])
         tasks.append(Task(landed, file_id, records))
     return tasks

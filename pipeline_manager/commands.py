@@ -24,26 +24,45 @@ app.add_typer(quarantine_app, name="quarantine")
 app.command("run")(run_command)
 
 EnvOption = Annotated[str | None, typer.Option("--env", help="Environment; default: prod.")]
+FileArgument = Annotated[str, typer.Argument(help="Name of the file, or the end of it.")]
+LineArgument = Annotated[int | None, typer.Argument(help="Line of the record; all of the file's without it.")]
+ReasonOption = Annotated[str, typer.Option(help="Why, in a sentence; kept with the decision.")]
 UrlOption = Annotated[str | None, typer.Option("--database-url", help=URL_HELP)]
 
 
 @app.command()
 def simulate(
     out: Annotated[Path, typer.Option(help="Folder to write the feeds' files into.")],
-    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
-    days: Annotated[int, typer.Option(min=1, help="Days of trade.")] = 30,
-    stores: Annotated[int, typer.Option(min=1, help="Number of stores.")] = 4,
-    products: Annotated[int, typer.Option(min=1, help="Number of products.")] = 60,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 7,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Days of trade.")] = 30,
+    stores: Annotated[int, typer.Option(min=1, max=10_000, help="Number of stores.")] = 4,
+    products: Annotated[int, typer.Option(min=1, max=1_000_000, help="Number of products.")] = 60,
+    start: Annotated[str, typer.Option(help="First day.")] = "2025-03-01",
+    faults: Annotated[
+        str, typer.Option(help="What goes wrong: names with an optional share of files, or all, usual, none.")
+    ] = "usual",
+    answers: Annotated[
+        Path | None, typer.Option(help="Folder for the answer key; without it, OUT with _answers behind.")
+    ] = None,
+    key: Annotated[
+        bool, typer.Option("--key/--no-key", help="Write the answer key; it needs all records in memory at once.")
+    ] = True,
+    losses: Annotated[
+        bool, typer.Option("--losses/--no-losses", help="Theft, misplaced goods, counting errors: no record tells.")
+    ] = True,
 ) -> None:
-    """Write the feeds of a simulated retailer: POS, ERP, WMS, shop, supplier.
+    """Write the feeds of a simulated retailer, with faults, and the answer key of what is true.
 
-    Example: systock simulate --out inbox --days 7
+    Example: systock simulate --out inbox --days 7 --faults F3,F5:0.02
     """
     with command_errors():
-        from extract.simulated.retailer import simulate as simulate_month
+        from pipeline_manager.simulating import write_retailer
 
-        month = simulate_month(out, seed=seed, days=days, stores=stores, products=products)
-        typer.echo(f"{len(month.files)} files in {out}. Load them: systock run --feeds feeds/simulated --inbox {out}")
+        folder = (answers or out.with_name(f"{out.resolve().name}_answers")) if key else None
+        write_retailer(
+            out, seed=seed, days=days, stores=stores, products=products, start=start, faults=faults, answers=folder,
+            losses=losses,
+        )  # fmt: skip
 
 
 @feeds_app.command("check")
@@ -71,7 +90,11 @@ def feeds_draft(file: Annotated[Path, typer.Argument(help="A sample file of the 
 
 
 @quarantine_app.command("list")
-def quarantine_list(env: EnvOption = None, database_url: UrlOption = None) -> None:
+def quarantine_list(
+    everything: Annotated[bool, typer.Option("--all", help="Show what was dismissed too.")] = False,
+    env: EnvOption = None,
+    database_url: UrlOption = None,
+) -> None:
     """List what is set aside: file, line, reason and what to do.
 
     Example: systock quarantine list
@@ -79,7 +102,7 @@ def quarantine_list(env: EnvOption = None, database_url: UrlOption = None) -> No
     with command_errors():
         from pipeline_manager.quarantine_commands import show_list
 
-        show_list(env, database_url)
+        show_list(env, database_url, everything=everything)
 
 
 @quarantine_app.command("show")
@@ -118,6 +141,45 @@ def quarantine_retry(
     exit_with(SET_ASIDE if remaining else 0)
 
 
+@quarantine_app.command("accept")
+def quarantine_accept(
+    file: FileArgument,
+    reason: ReasonOption,
+    line: LineArgument = None,
+    feeds: Annotated[
+        Path | None, typer.Option(help="Folder of contracts; the simulated retailer's without it.")
+    ] = None,
+    env: EnvOption = None,
+    database_url: UrlOption = None,
+) -> None:
+    """Let in a file of unusual volume, or records of implausible quantity, that are right after all.
+
+    Example: systock quarantine accept pos_ST01_20250304.csv --reason "Black Friday, confirmed by the store"
+    """
+    with command_errors():
+        from pipeline_manager.quarantine_commands import accept
+
+        accept(file, line, reason, feeds=feeds, env=env, database_url=database_url)
+
+
+@quarantine_app.command("dismiss")
+def quarantine_dismiss(
+    file: FileArgument,
+    reason: ReasonOption,
+    line: LineArgument = None,
+    env: EnvOption = None,
+    database_url: UrlOption = None,
+) -> None:
+    """Take a file or record that stays out off the list; it is kept, and stays counted as quarantined.
+
+    Example: systock quarantine dismiss pos_ST01_20250304.csv 64 --reason "torn line, sent again on 2025-03-05"
+    """
+    with command_errors():
+        from pipeline_manager.quarantine_commands import dismiss
+
+        dismiss(file, line, reason, env, database_url)
+
+
 @app.command()
 def dsn(env: EnvOption = None, database_url: UrlOption = None) -> None:
     """Print the connection for psql and BI tools (without its password).
@@ -128,6 +190,31 @@ def dsn(env: EnvOption = None, database_url: UrlOption = None) -> None:
         from pipeline_manager.warehouse_commands import shown_dsn
 
         typer.echo(shown_dsn(env, database_url))
+
+
+@app.command()
+def explain(
+    product: Annotated[str, typer.Option(help="Product code, or another code or the GTIN of it.")],
+    location: Annotated[str, typer.Option(help="Location code.")],
+    at: Annotated[str | None, typer.Option(help="Instant with its zone; without it all that happened.")] = None,
+    known: Annotated[int | None, typer.Option(help="Load whose knowledge is asked for; default: the latest.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
+    with_bytes: Annotated[bool, typer.Option("--bytes", help="Show each record as it was received.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List every fact.")] = False,
+    env: EnvOption = None,
+    database_url: UrlOption = None,
+) -> None:
+    """Take a stock figure apart: the count, the movements, and what was not counted and why.
+
+    Example: systock explain --product P0001 --location ST01 --at 2025-03-10T12:00:00+00:00
+    """
+    with command_errors(as_json=as_json):
+        from pipeline_manager.explain import show_explanation
+
+        show_explanation(
+            product, location, at, known, env=env, database_url=database_url,
+            as_json=as_json, with_bytes=with_bytes, everything=everything,
+        )  # fmt: skip
 
 
 @app.command("hash")
@@ -154,6 +241,47 @@ def audit(env: EnvOption = None, database_url: UrlOption = None) -> None:
 
         is_kept = audit_laws(env, database_url)
     exit_with(0 if is_kept else STOPPED)
+
+
+@app.command("score")
+def score_(
+    inbox: Annotated[Path, typer.Option(help="Folder that `systock simulate` wrote and `systock run` loaded.")],
+    answers: Annotated[
+        Path | None, typer.Option(help="Folder of the answer key; without it, the one beside the inbox.")
+    ] = None,
+    feeds: Annotated[
+        Path | None, typer.Option(help="Folder of contracts; the simulated retailer's without it.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for score.json and score.html.")] = Path("score"),
+    env: EnvOption = None,
+    database_url: UrlOption = None,
+) -> None:
+    """Compare the warehouse with what is true, beside three common shortcuts on the same files.
+
+    Example: systock simulate --out in && systock run --inbox in && systock score --inbox in
+    """
+    with command_errors():
+        from pipeline_manager.scoring.card import show_score
+
+        show_score(inbox, answers, feeds, out, env=env, database_url=database_url)
+
+
+@app.command()
+def verify(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON, and nothing else.")] = False,
+    expect: Annotated[str | None, typer.Option(help="Head of an earlier verify that the chain must contain.")] = None,
+    env: EnvOption = None,
+    database_url: UrlOption = None,
+) -> None:
+    """Hash everything that was received again: files, bytes, manifest, quarantine, snapshots; name what changed.
+
+    Example: systock verify
+    """
+    with command_errors(as_json=as_json):
+        from pipeline_manager.verifying import show_verdict
+
+        is_whole = show_verdict(env, database_url, as_json=as_json, expected_head=expect)
+    exit_with(0 if is_whole else STOPPED)
 
 
 @app.command()

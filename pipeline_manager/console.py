@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from etl_pipeline.core.errors import UsageError, WarehouseError
-from etl_pipeline.core.log import set_up_logging
+from etl_pipeline.core.log import printable, set_up_logging
 from etl_pipeline.core.settings import load_settings, redact
 
 DONE, STOPPED, WRONG_USE, SET_ASIDE = 0, 1, 2, 3
@@ -26,8 +26,15 @@ def _say(sentence: str, code: int, *, as_json: bool) -> NoReturn:
     if as_json:
         sys.stdout.write(json.dumps({"error": sentence, "exit_code": code}) + "\n")
     else:
-        sys.stderr.write(f"{sentence}\n")
+        # What a sentence quotes from outside may neither move the terminal nor begin a line that looks like ours.
+        sys.stderr.write(printable(sentence, one_line=False) + "\n")
     raise SystemExit(code)
+
+
+def _told(error: WarehouseError) -> str:
+    """Return an error's text; only the list of a contract's mistakes has lines of its own."""
+    text = redact(str(error))
+    return text if type(error).__name__ == "ContractError" else text.replace("\n", "\n| ")
 
 
 def _keep_traceback(error: BaseException) -> Path | None:
@@ -49,10 +56,10 @@ def command_errors(*, as_json: bool = False) -> Iterator[None]:
     try:
         yield
     except UsageError as error:
-        _say(redact(str(error)), WRONG_USE, as_json=as_json)
+        _say(_told(error), WRONG_USE, as_json=as_json)
     except WarehouseError as error:
         is_harmless = type(error).__name__ == "AlreadyRunningError"
-        _say(redact(str(error)), DONE if is_harmless else STOPPED, as_json=as_json)
+        _say(_told(error), DONE if is_harmless else STOPPED, as_json=as_json)
     except KeyboardInterrupt:
         _say("Stopped on request. Nothing of the unfinished batch was kept; start it again.", STOPPED, as_json=as_json)
     except BrokenPipeError:

@@ -6,18 +6,19 @@ from pathlib import Path
 from etl_pipeline.contracts.drafting import draft_contract
 from etl_pipeline.contracts.loading import ContractError, check_folder
 from etl_pipeline.core.errors import UsageError
+from etl_pipeline.core.log import printable
 
 
 def show_check(folder: Path) -> None:
     """Print warnings and what the contracts yield, or raise with every mistake."""
     result = check_folder(folder)
     for warning in result.warnings:
-        sys.stderr.write(f"worth a look:{warning}\n")
+        sys.stderr.write(f"worth a look:{printable(str(warning))}\n")
     if result.mistakes or result.feeds is None:
         raise ContractError(result.mistakes)
     for name, contract in sorted(result.feeds.contracts.items()):
         facts = ", ".join(dict.fromkeys(rule.set or rule.fact for rule in contract.yields))
-        sys.stdout.write(f"{name}: {', '.join(contract.files.patterns)} -> {facts}\n")
+        sys.stdout.write(printable(f"{name}: {', '.join(contract.files.patterns)} -> {facts}") + "\n")
     count = len(result.feeds.contracts)
     what = "1 contract" if count == 1 else f"{count} contracts"
     sys.stdout.write(f"{what} of '{result.feeds.retailer.retailer}' {'is' if count == 1 else 'are'} right.\n")

@@ -4,22 +4,26 @@ import logging
 import time
 import uuid
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from etl_pipeline.bronze_layer.landing import land, matching_files
+from etl_pipeline.bronze_layer.still_written import sweep
 from etl_pipeline.contracts.loading import Feeds, load_feeds
 from etl_pipeline.contracts.values import Landed
 from etl_pipeline.core.errors import RetryStepError, SetAsideError
+from etl_pipeline.core.failpoints import reached
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.progress import Progress
 from etl_pipeline.core.settings import Settings
 from extract.extract_api import extract_api
 from extract.extract_database import extract_database, source_url
-from load.postgres import ManifestFile, PostgresWarehouse, contract_hash
+from load.postgres import FileKey, ManifestFile, PostgresWarehouse, contract_hash
 from pipeline_manager.again import tasks_again
+from pipeline_manager.decisions import all_decisions, keep_decisions
 from pipeline_manager.ingest import Ingest, Task, landed_again
-from pipeline_manager.ordering import load_order, soft_sets
+from pipeline_manager.ordering import load_order
 from pipeline_manager.publishing import publish_gold
 from pipeline_manager.rebuilding import Rebuild
 from pipeline_manager.report import RunReport
@@ -63,7 +67,6 @@ class _Run:
     bronze_dir: Path
     report: RunReport
     progress: Progress
-    changed: list[int] = field(default_factory=list)
     extracts: Path | None = None
 
 
@@ -87,19 +90,29 @@ def run_flow(options: Options, settings: Settings, progress: Progress) -> RunRep
             rebuild = Rebuild(settings.home, schemas.env)
             if options.full_refresh:
                 rebuild.remember(_landed_before(warehouse, settings.bronze_dir, feeds))
+                rebuild.remember_decisions(all_decisions(warehouse))
+                reached("rebuild.remembered")
                 warehouse.drop_everything()
+                reached("rebuild.dropped")
             received = rebuild.files(settings.bronze_dir)
-            opened.deploy()
+            warehouse.persistently(opened.deploy)
+            run_id = uuid.uuid4().hex
+            warehouse.take_over(run_id)
+            reached("run.fenced")
+            keep_decisions(warehouse, rebuild.decisions(), anew=False)
             warehouse.settle_retailer(feeds.retailer)
             feed_ids = warehouse.register_feeds(list(feeds.contracts.values()))
-            ingest = Ingest(feeds, warehouse, feed_ids, uuid.uuid4().hex)
+            ingest = Ingest(feeds, warehouse, feed_ids, run_id)
             run = _Run(feeds, warehouse, ingest, settings.bronze_dir, report, progress)
             extract_all(run, settings)
+            reached("extract.done")
             landed = land_all(run, [p for p in (options.inbox, run.extracts) if p]) + received
             load_all(run, landed, retry=options.retry)
             judge_again(run, retry=options.retry)
+            reached("judge_again.done")
             rebuild.forget()
-            publish_gold(opened, feeds, report, progress, run_tests=options.gold_tests)
+            reached("rebuild.forgotten")
+            warehouse.persistently(partial(publish_gold, opened, feeds, report, progress, run_tests=options.gold_tests))
     report.seconds = time.monotonic() - started
     return report
 
@@ -109,10 +122,10 @@ def _landed_before(warehouse: PostgresWarehouse, bronze_dir: Path, feeds: Feeds)
     manifest = warehouse.manifest_or_nothing()
     names = warehouse.other_names() if manifest else {}
     return [
-        landed_again(bronze_dir, f.feed, name, f.sha256, f.logical_time)
+        landed_again(bronze_dir, f.feed, name, f.sha256, logical_time)
         for f in manifest.values()
         if f.feed in feeds.contracts
-        for name in (f.name, *names.get(f.file_id, []))
+        for name, logical_time in ((f.name, f.named_time), *names.get(f.file_id, []))
     ]
 
 
@@ -133,6 +146,7 @@ def extract_all(run: _Run, settings: Settings) -> None:
 
 def land_all(run: _Run, inboxes: list[Path]) -> list[Landed]:
     """Keep every received file once under its content; report what no contract claims."""
+    sweep(run.bronze_dir)
     run.progress.step("land")
     landed: list[Landed] = []
     for inbox in inboxes:
@@ -147,6 +161,7 @@ def land_all(run: _Run, inboxes: list[Path]) -> list[Landed]:
                 run.progress.advance()
         everything = (p for p in inbox.rglob("*") if p.is_file() and not p.name.startswith("."))
         run.report.unclaimed += sorted(p.relative_to(inbox).as_posix() for p in everything if p not in claimed)
+    reached("land.done")
     run.progress.done(f"{len(landed)} files")
     return landed
 
@@ -155,9 +170,9 @@ def load_all(run: _Run, landed: list[Landed], *, retry: bool) -> None:
     """Load the files that the manifest does not have, group by group."""
     manifest = run.warehouse.manifest()
     tasks: dict[str, list[Task]] = {}
-    seen: Counter[tuple[str, str]] = Counter()
+    seen: Counter[FileKey] = Counter()
     for file in landed:
-        key = (file.feed, file.sha256)
+        key = (file.feed, file.sha256, file.logical_time)
         seen[key] += 1
         old = manifest.get(key)
         if seen[key] > 1 or (old is not None and not _is_worth_another_look(run, old)):
@@ -166,15 +181,20 @@ def load_all(run: _Run, landed: list[Landed], *, retry: bool) -> None:
         run.report.line(file.feed).files_new += old is None
         task = Task(file) if old is None else Task(file, old.file_id, is_whole=True)
         tasks.setdefault(file.feed, []).append(task)
-    if retry:
-        for old in manifest.values():
-            if old.status == "set_aside" and old.feed in run.feeds.contracts:
-                again = landed_again(run.bronze_dir, old.feed, old.name, old.sha256, old.logical_time)
-                tasks.setdefault(old.feed, []).append(Task(again, old.file_id, is_whole=True))
+    asked = {
+        (task.landed.feed, task.landed.sha256, task.landed.logical_time) for group in tasks.values() for task in group
+    }
+    for key, old in manifest.items():
+        is_wanted = (retry and old.status == "set_aside") or run.ingest.let_in.opens(old)
+        if is_wanted and old.feed in run.feeds.contracts and key not in asked:
+            again = landed_again(run.bronze_dir, old.feed, old.name, old.sha256, old.named_time)
+            tasks.setdefault(old.feed, []).append(Task(again, old.file_id, is_whole=True))
     for group in load_order(run.feeds.contracts):
         for batch in _batches([task for feed in group for task in tasks.get(feed, [])]):
             _load_batch(run, "load " + ", ".join(sorted({t.landed.feed for t in batch})), batch)
+    reached("load.before_names")
     run.warehouse.note_names(landed)
+    reached("load.after_names")
 
 
 def _is_worth_another_look(run: _Run, old: ManifestFile) -> bool:
@@ -199,8 +219,6 @@ def _load_batch(run: _Run, step: str, tasks: list[Task]) -> None:
     done = run.ingest.run_batch(tasks, lambda _: run.progress.advance())
     run.report.batches += 1
     run.report.known = done.applied.known
-    soft = sorted({name for contract in run.feeds.contracts.values() for name in soft_sets(contract)})
-    run.changed += run.warehouse.files_to_judge_again(done.applied.known, soft)
     run.progress.done(f"{done.applied.records:,} records, {done.applied.touched_keys:,} stock keys touched")
 
 
@@ -208,15 +226,16 @@ def judge_again(run: _Run, *, retry: bool) -> None:
     """Judge again what waited for a code that has come, and what used a code whose meaning changed."""
     tried: set[tuple[int, frozenset[int] | None]] = set()
     for _ in range(MOST_ROUNDS):
-        changed, run.changed = sorted(set(run.changed)), []
-        tasks = [
-            task
-            for task in tasks_again(
-                run.warehouse, run.ingest.reader, run.feeds, run.bronze_dir, changed, everything=retry
-            )
-            if (task.file_id or 0, task.record_nos) not in tried or task.file_id in changed
-        ]
+        changed = run.warehouse.to_judge_again()
+        reached("judge_again.begun")
+        found = run.warehouse.persistently(partial(_tasks_again, run, changed, everything=retry))
+        tasks = [task for task in found if (task.file_id or 0, task.record_nos) not in tried or task.file_id in changed]
         if not tasks:
             return
         tried |= {(task.file_id or 0, task.record_nos) for task in tasks}
         _load_batch(run, "judge again", tasks)
+
+
+def _tasks_again(run: _Run, changed: list[int], *, everything: bool) -> list[Task]:
+    run.ingest.reader.forget()
+    return tasks_again(run.warehouse, run.ingest.reader, run.feeds, run.bronze_dir, changed, everything=everything)

@@ -1,6 +1,7 @@
 """Files to facts: read, conform and stage a group of files, and commit them as one batch."""
 
 import logging
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from etl_pipeline.bronze_layer.reading import read_records
+from etl_pipeline.bronze_layer.volume import within_volume
 from etl_pipeline.contracts.loading import Feeds
 from etl_pipeline.contracts.model import Contract
 from etl_pipeline.contracts.values import Conformed, Landed, Part, RecordChunk
@@ -17,10 +19,11 @@ from etl_pipeline.core.errors import SetAsideError
 from etl_pipeline.silver_layer.authority import effective_rules
 from etl_pipeline.silver_layer.conform import Rules, conform
 from etl_pipeline.silver_layer.identity import needed_columns
-from load.batch import Applied, Batch, FileTally
+from load.batch import Applied, Batch, BrokenLawError, FileTally
 from load.postgres import PostgresWarehouse, contract_hash
 from load.references import ReferenceReader
-from pipeline_manager.ordering import has_lookups
+from pipeline_manager.decisions import let_in
+from pipeline_manager.ordering import has_lookups, soft_sets
 
 log = logging.getLogger(__name__)
 SMALL_BYTES = 1 << 20
@@ -83,11 +86,13 @@ class Ingest:
         self._feeds = feeds
         self._warehouse = warehouse
         self._feed_ids = feed_ids
-        self._run_id = run_id
+        self.run_id = run_id
+        self._soft = sorted({name for contract in feeds.contracts.values() for name in soft_sets(contract)})
         retailer = feeds.retailer
         authority = effective_rules(retailer.authority, {c.source_system for c in feeds.contracts.values()})
         self._rules = Rules(authority, retailer.currency, retailer.zone)
         self.reader: ReferenceReader = warehouse.reader(feeds.retailer.units)
+        self.let_in = let_in(warehouse)
 
     def run_batch(self, tasks: Iterable[Task], told: Callable[[str], None]) -> Tallies:
         """Read, conform and load tasks in one transaction.
@@ -95,17 +100,41 @@ class Ingest:
         Args:
             tasks: the files.
             told: called with the name of each file when it is read.
+
+        Raises:
+            BrokenLawError: the batch would have broken a law; it was taken back, and the verdict written down.
+            StopRunError: the server did not take it in several tries.
         """
-        batch = self._warehouse.begin(self._run_id)
+        listed, token = list(tasks), str(uuid.uuid4())
+        sent: list[Tallies] = []  # whose COMMIT went out; when its reply is lost, the token tells what came of it
+
+        def once() -> Tallies:
+            if sent and self._warehouse.has_landed(token):
+                log.info("the batch had landed although the reply to its COMMIT was lost")
+                return sent[-1]
+            return self._try_batch(listed, token, told, sent)
+
+        try:
+            done = self._warehouse.persistently(once)
+        except BrokenLawError as error:
+            self._warehouse.write_verdict(self.run_id, error)
+            raise
+        self.reader.forget()
+        return done
+
+    def _try_batch(self, tasks: list[Task], token: str, told: Callable[[str], None], sent: list[Tallies]) -> Tallies:
+        self.reader.forget()
+        batch = self._warehouse.begin(self.run_id, token)
         try:
             files, aside = self._stage_all(batch, tasks, told)
-            applied = batch.apply()
+            done = Tallies(batch.apply(self._soft), files, aside)
+            batch.check_laws()
+            sent.append(done)
             batch.commit()
         except BaseException:
             batch.rollback()
             raise
-        self.reader.forget()
-        return Tallies(applied, files, aside)
+        return done
 
     def _stage_all(self, batch: Batch, tasks: Iterable[Task], told: Callable[[str], None]) -> tuple[int, int]:
         """Stage tasks, small files of a feed together; return (files, files set aside)."""
@@ -152,7 +181,7 @@ class Ingest:
         elif task.is_whole:
             tally = batch.reopen_file(task.file_id, contract_hash(contract))
         else:
-            tally = batch.take_up_file(task.file_id)
+            tally = batch.take_up_file(task.file_id, is_whole=task.record_nos is None)
         return OpenFile(task, tally)
 
     def _stage_group(self, batch: Batch, waiting: list[OpenFile]) -> None:
@@ -166,7 +195,7 @@ class Ingest:
             return
         first = pieces[0][0]
         contract = self._feeds.contracts[first.task.landed.feed]
-        parts = [Part(file.task.landed, chunk) for file, chunk in pieces]
+        parts = [Part(f.task.landed, chunk, self.let_in.records_of(f.task.landed)) for f, chunk in pieces]
         conformed = self._conform(batch, parts, contract)
         batch.stage([file.tally for file, _ in pieces], parts, conformed, again=first.is_again)
         for number, (file, chunk) in enumerate(pieces):
@@ -185,7 +214,10 @@ class Ingest:
 
     def _chunks(self, task: Task) -> Iterator[RecordChunk]:
         contract = self._feeds.contracts[task.landed.feed]
-        for chunk in read_records(task.landed.path, contract.files, needed=needed_columns(contract)):
+        chunks = read_records(task.landed.path, contract.files, needed=needed_columns(contract))
+        if not task.is_again and not self.let_in.has_file(task.landed):
+            chunks = within_volume(chunks, contract.files.records)
+        for chunk in chunks:
             yield chunk if task.record_nos is None else _only(chunk, task.record_nos)
 
     def _conform(self, batch: Batch, parts: list[Part], contract: Contract) -> Conformed:

@@ -2,6 +2,7 @@
 
 import shlex
 import textwrap
+from collections import Counter
 from decimal import Decimal
 
 from rich.box import SIMPLE_HEAD
@@ -38,7 +39,7 @@ def _see_all(report: RunReport) -> str:
     return "`systock quarantine list" + ("" if report.env == PROD else f" --env {report.env}") + "`"
 
 
-def _table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
     """Return an empty table: names on the left, numbers on the right, nothing wraps."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for number, name in enumerate(columns):
@@ -46,10 +47,12 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _print_table(console: Console, table: Table) -> None:
+def print_table(console: Console, table: Table) -> None:
     """Print a table in full: where the terminal is too narrow, it wraps there, but no figure is cut."""
     needed = Measurement.get(console, console.options.update(width=WIDEST), table).maximum
-    console.print(table, width=max(needed, console.width), crop=False)
+    width, console.width = console.width, max(needed, console.width)
+    console.print(table, crop=False)
+    console.width = width
     console.print()
 
 
@@ -64,13 +67,13 @@ def _indented(console: Console, text: str, by: int) -> None:
 
 
 def _came_in(console: Console, report: RunReport) -> None:
-    table = _table("feed", "files", "records", "accepted", "double", "replaced", "no data", "aside")
+    table = new_table("feed", "files", "records", "accepted", "double", "replaced", "no data", "aside")
     for line in sorted(report.feeds.values(), key=lambda line: line.feed):
         counts = (line.records, line.accepted, line.duplicate, line.superseded, line.non_data, line.quarantined)
         files = f"{_count(line.files_new)}/{_count(line.files_again)}"
         table.add_row(escape(line.feed), files, *(_count(value) for value in counts))
     console.print("[bold]What came in[/bold]  (files of this run, new/again; records of the whole warehouse)")
-    _print_table(console, table)
+    print_table(console, table)
 
 
 def _set_aside(console: Console, report: RunReport) -> None:
@@ -89,12 +92,12 @@ def _set_aside(console: Console, report: RunReport) -> None:
 
 
 def _stock(console: Console, report: RunReport) -> None:
-    table = _table("location", "units on hand", "products", "negative", "never counted")
+    table = new_table("location", "units on hand", "products", "negative", "never counted")
     for row in report.stock[:MOST_PLACES]:
         values = (row["on_hand"], row["keys"], row["negative"], row["unanchored"])
         table.add_row(escape(printable(row["location_code"])), *(_count(value) for value in values))
     console.print(f"[bold]Stock by location[/bold]  ({_gold(report)}.stock_on_hand)")
-    _print_table(console, table)
+    print_table(console, table)
     if len(report.stock) > MOST_PLACES:
         console.print(f"and {len(report.stock) - MOST_PLACES} more places\n")
     if report.risks:
@@ -105,12 +108,26 @@ def _stock(console: Console, report: RunReport) -> None:
         console.print()
 
 
+def _alerts(console: Console, report: RunReport) -> None:
+    """Print how many alerts there are and the first of each kind: one late till must not hide a lost pallet."""
+    if not report.alerts:
+        return
+    console.print(f"[bold]Alerts[/bold]  {_count(len(report.alerts))} ({_gold(report)}.alert)")
+    by_kind = Counter(row["kind"] for row in report.alerts)
+    first = {row["kind"]: row for row in reversed(report.alerts)}
+    for kind in sorted(first):
+        more = f" ({by_kind[kind] - 1:,} more of this kind)" if by_kind[kind] > 1 else ""
+        _indented(console, first[kind]["sentence"] + more, 2)
+    console.print()
+
+
 def render(report: RunReport, console: Console) -> None:
     """Print the summary of a run."""
     console.print()
     _came_in(console, report)
     _set_aside(console, report)
     _stock(console, report)
+    _alerts(console, report)
     kept = sum(bool(law["is_kept"]) for law in report.laws)
     if report.laws:
         console.print(f"[bold]Verified[/bold]  {kept} of {len(report.laws)} laws kept after load {report.known}; "

@@ -18,6 +18,7 @@ class FeedLine:
     superseded: int = 0
     non_data: int = 0
     quarantined: int = 0
+    dismissed: int = 0
 
 
 @dataclass
@@ -33,6 +34,7 @@ class RunReport:
         set_aside: sentences of records set aside: feed, reason, sentence, records.
         stock: location -> units on hand, stock keys, negative keys.
         risks: what is at risk: kind, records, examples.
+        alerts: what a person should know of: kind, subject, sentence, since_known.
         laws: law -> kept or the sentence.
         snapshots: snapshots sealed by this run.
         known: load number after the run.
@@ -50,6 +52,7 @@ class RunReport:
     set_aside: list[dict[str, Any]] = field(default_factory=list)
     stock: list[dict[str, Any]] = field(default_factory=list)
     risks: list[dict[str, Any]] = field(default_factory=list)
+    alerts: list[dict[str, Any]] = field(default_factory=list)
     laws: list[dict[str, Any]] = field(default_factory=list)
     snapshots: int = 0
     known: int = 0
@@ -64,8 +67,9 @@ class RunReport:
 
     @property
     def quarantined(self) -> int:
-        """Records and files that wait for a person."""
-        return sum(line.quarantined + line.files_set_aside for line in self.feeds.values()) + len(self.refused)
+        """Records and files that wait for a person; what one has dismissed does not wait."""
+        waiting = (line.quarantined - line.dismissed + line.files_set_aside for line in self.feeds.values())
+        return sum(waiting) + len(self.refused)
 
     @property
     def broken_laws(self) -> list[dict[str, Any]]:

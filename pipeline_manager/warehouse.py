@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from data_warehouse.deploy import deploy
 from etl_pipeline.core.names import Schemas
-from etl_pipeline.core.settings import Settings, redact
+from etl_pipeline.core.settings import Settings, redact, remember_secrets
 from load.embedded_postgres import EmbeddedServer
-from load.postgres import PostgresWarehouse, connect
+from load.postgres import PostgresWarehouse, connect, reconnect
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class OpenWarehouse:
 
 def warehouse_url(url: str | None, settings: Settings) -> str:
     """Return the given address, or that of the embedded server, started if it does not run."""
+    remember_secrets(url or "")
     return url or EmbeddedServer.start(settings.postgres_dir).url()
 
 
@@ -44,8 +45,9 @@ def warehouse_url(url: str | None, settings: Settings) -> str:
 def open_warehouse(url: str | None, settings: Settings, schemas: Schemas) -> Iterator[OpenWarehouse]:
     """Connect for the time of a run."""
     address = warehouse_url(url, settings)
-    connection = connect(address)
+    # An embedded server that died is started again; its address stays.
+    warehouse = PostgresWarehouse(connect(address), schemas, lambda: reconnect(warehouse_url(url, settings)))
     try:
-        yield OpenWarehouse(PostgresWarehouse(connection, schemas), address, settings)
+        yield OpenWarehouse(warehouse, address, settings)
     finally:
-        connection.close()
+        warehouse.connection.close()

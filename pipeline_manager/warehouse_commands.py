@@ -9,6 +9,7 @@ from pathlib import Path
 from data_warehouse.content_hash import content_hash
 from data_warehouse.deploy import deployed_version
 from etl_pipeline.core.errors import StopRunError
+from etl_pipeline.core.log import printable
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.settings import load_settings, redact
 from load.embedded_postgres import EmbeddedServer
@@ -53,7 +54,8 @@ def audit_laws(env: str | None, database_url: str | None) -> bool:
         known = rows(connection, schemas, "select coalesce(max(known), 0) as known from {{ ops }}.batch")[0]["known"]
         laws = rows(connection, schemas, "select * from {{ ops }}.check_laws(%s)", (known,))
     for law in laws:
-        sys.stdout.write(f"{'kept  ' if law['is_kept'] else 'BROKEN'}  law {law['law']}: {law['sentence']}\n")
+        told = printable(f"law {law['law']}: {law['sentence']}")
+        sys.stdout.write(f"{'kept  ' if law['is_kept'] else 'BROKEN'}  {told}\n")
     return all(law["is_kept"] for law in laws)
 
 

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
@@ -20,6 +21,9 @@ from data_warehouse.dbt_runner import build_gold
 from data_warehouse.deploy import deploy, schema_version
 from load.embedded_postgres import EmbeddedServer
 from test.run_warehouse import PROD, REPO, RunWarehouse, administer
+
+if TYPE_CHECKING:
+    from test.torture.stage import Stage
 
 _numbers = itertools.count(1)
 _copies = itertools.count(1)
@@ -115,3 +119,13 @@ def feeds_unsnapped(feeds_folder: Path, tmp_path_factory: pytest.TempPathFactory
         if "snapshot_days" not in text:
             retailer.write_text(text + "snapshot_days: 0\n", encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator["Stage"]:
+    """A server that may be killed, for the tests of processes."""
+    from test.torture.stage import Stage
+
+    made = Stage()
+    yield made
+    made.close()

@@ -19,7 +19,18 @@ create table if not exists {{ ops }}.batch (
     facts bigint not null default 0,
     touched_keys bigint not null default 0
 );
+alter table {{ ops }}.batch add column if not exists token uuid unique;
 comment on table {{ ops }}.batch is 'One row per load transaction. Grain: known, the load sequence number.';
+comment on column {{ ops }}.batch.token is
+'Given by the runner before COMMIT, so that it can find out whether a COMMIT landed whose reply was lost.';
+
+create table if not exists {{ ops }}.to_judge_again (
+    file_id bigint primary key,
+    known bigint not null
+);
+comment on table {{ ops }}.to_judge_again is
+'Files that used a code whose meaning a load changed, until they are judged again. Written with that load, so that a '
+'runner that dies in between forgets nothing.';
 
 create table if not exists {{ ops }}.feed (
     feed_id integer generated always as identity primary key,
@@ -41,4 +52,7 @@ create table if not exists {{ ops }}.law (
     sentence text not null,
     primary key (known, law)
 );
-comment on table {{ ops }}.law is 'Outcome of the laws checked after each load. Grain: load and law.';
+alter table {{ ops }}.law add column if not exists run_id text;
+comment on table {{ ops }}.law is
+'Outcome of the laws checked within each load, before its COMMIT. Grain: load and law. A load that broke one was '
+'taken back: its number stands here and not in ops.batch.';

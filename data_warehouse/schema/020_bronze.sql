@@ -5,6 +5,7 @@ create table if not exists {{ bronze }}.file (
     sha256 text not null,
     name text not null,
     size_bytes bigint not null,
+    named_time timestamptz,
     logical_time timestamptz,
     status text not null check (status in ('loaded', 'set_aside')),
     reason text,
@@ -13,10 +14,26 @@ create table if not exists {{ bronze }}.file (
     non_data bigint not null default 0,
     content_bytes bigint not null default 0,
     contract_hash text not null,
-    known bigint not null,
-    unique (feed_id, sha256)
+    known bigint not null
 );
-comment on table {{ bronze }}.file is 'The manifest. Grain: feed and content hash; the same bytes are one row.';
+do $$
+begin
+    -- Warehouses of before knew the same bytes as one file, whatever day their name tells.
+    if not exists (
+        select 1 from pg_catalog.pg_attribute
+        where attrelid = '{{ bronze }}.file'::regclass and attname = 'named_time' and not attisdropped
+    ) then
+        alter table {{ bronze }}.file add column named_time timestamptz;
+        update {{ bronze }}.file set named_time = logical_time;
+        alter table {{ bronze }}.file drop constraint if exists file_feed_id_sha256_key;
+    end if;
+end
+$$;
+create unique index if not exists file_content on {{ bronze }}.file (feed_id, sha256, named_time) nulls not distinct;
+comment on table {{ bronze }}.file is
+'The manifest. Grain: feed, content hash and the time in the name: the same bytes again are one row, but the same '
+'bytes for another day say something else. logical_time is the time in the name or, by contract, the greatest of a '
+'column.';
 
 create table if not exists {{ bronze }}.file_name (
     file_id bigint not null references {{ bronze }}.file,
@@ -24,7 +41,9 @@ create table if not exists {{ bronze }}.file_name (
     known bigint not null,
     primary key (file_id, name)
 );
-comment on table {{ bronze }}.file_name is 'Every name under which the same bytes arrived.';
+alter table {{ bronze }}.file_name add column if not exists logical_time timestamptz;
+comment on table {{ bronze }}.file_name is
+'Every name under which the same bytes arrived, with the time that the name tells: an empty day looks like any other.';
 
 create table if not exists {{ bronze }}.file_non_data (
     file_id bigint not null references {{ bronze }}.file,

@@ -216,9 +216,10 @@ begin
         inner join {{ silver }}.fact_count as o on c.record_id = o.record_id
         where o.scope = 'location' and o.absence = 'zero'
     );
-    get diagnostics touched = row_count;
     create index on pg_temp.touched_key (product_id, location_id);
     analyze pg_temp.touched_key;
+    perform {{ silver }}.touch_members();
+    select count(*) into touched from pg_temp.touched_key;
     return touched;
 end
 $$;

@@ -160,7 +160,8 @@ comment on function {{ silver }}.location_day(date, date) is 'End of each busine
 -- Grain: business date, product, location, state, bin, lot.   Reads: fact_movement, fact_count.
 -- One pass over each key's timeline: an observation starts a new sum, a movement adds to it, a day end reads it.
 -- A whole-location count whose lines lie on both sides of a day end says different things on different days;
--- its location is asked day by day from the ledger instead (in a transaction of its own, not in the load's).
+-- its location is asked day by day from the ledger instead, by silver.stock_of_keys; so is one where a count of a
+-- code speaks for codes that were merged into it.
 create or replace function {{ silver }}.stock_at_day_ends(from_day date, to_day date, at_known bigint)
 returns table (
     business_date date,
@@ -200,6 +201,12 @@ begin
     ) as s
     inner join pg_temp.day_end_of as d
         on s.location_id = d.location_id and d.end_at > s.first_at and d.end_at <= s.last_at;
+
+    -- A count of a code that others were merged into speaks for them too: rare, and left to the ledger as well.
+    select straddled || coalesce(array_agg(distinct c.location_id), '{}') into straddled
+    from {{ silver }}.product_merge_at(at_known) as g
+    inner join {{ silver }}.fact_count as c on g.survivor_id = c.product_id
+    where c.role = 'authority' and c.known_from <= at_known and (c.known_to is null or c.known_to > at_known);
 
     return query
     with
@@ -306,26 +313,29 @@ begin
     where s.business_date is not null;
 
     if cardinality(straddled) > 0 then
-        drop table if exists pg_temp.touched_key;
-        create temporary table touched_key (product_id integer, location_id integer) on commit drop;
+        for one in
+            select
+                d.business_date, d.end_at, array_agg(k.product_id) as products, array_agg(k.location_id) as locations
+            from pg_temp.day_end_of as d
+            inner join (
+                select m.product_id, m.location_id
+                from {{ silver }}.fact_movement as m where m.location_id = any (straddled)
+                union
+                select c.product_id, c.location_id
+                from {{ silver }}.fact_count as c where c.location_id = any (straddled)
+            ) as k on d.location_id = k.location_id
+            group by d.location_id, d.business_date, d.end_at
+        loop
+            return query
+            select
+                one.business_date, f.product_id, f.location_id, f.state, f.bin_code, f.lot_code, f.quantity,
+                f.is_anchored
+            from {{ silver }}.stock_of_keys(
+                one.products, one.locations, one.end_at - interval '1 microsecond', at_known
+            ) as f;
+        end loop;
     end if;
-    for one in
-        select d.location_id, d.business_date, d.end_at from pg_temp.day_end_of as d
-        where d.location_id = any (straddled)
-    loop
-        truncate pg_temp.touched_key;
-        insert into pg_temp.touched_key
-        select m.product_id, m.location_id from {{ silver }}.fact_movement as m where m.location_id = one.location_id
-        union
-        select c.product_id, c.location_id from {{ silver }}.fact_count as c where c.location_id = one.location_id;
-        return query
-        select one.business_date, f.product_id, f.location_id, f.state, f.bin_code, f.lot_code, f.quantity, f.is_anchored
-        from {{ silver }}.stock_from_ledger(one.end_at - interval '1 microsecond', at_known) as f;
-    end loop;
 
-    if cardinality(straddled) > 0 then
-        drop table pg_temp.touched_key;
-    end if;
     drop table pg_temp.day_end_of;
     drop table pg_temp.last_end_of;
 end

@@ -1,264 +1,73 @@
--- Laws: what must hold after every load, checked in production too. Kept cheap: small warehouses are checked whole,
--- large ones on what this load touched and on a sample that depends on the load's number and on nothing else.
--- Writes: ops.law.   Used by: the flow after each load, people who doubt a number.
+-- Laws: what must hold after every load, checked in production too: within the load's own transaction, before COMMIT,
+-- on what the load touched and on a sample that depends on the load's number and on nothing else. `systock audit`
+-- checks everything.
+-- Writes: ops.law.   Used by: each load, people who doubt a number.
 
-create or replace view {{ silver }}.movement_account as
-select
-    a.movement_class,
-    a.counter_account,
-    a.between_places
-from (
-    values
-    ('sale', 'customer', 'customer'),
-    ('return', 'customer', 'customer'),
-    ('shipment', 'customer', 'transit'),
-    ('receipt', 'supplier', 'transit'),
-    ('transfer_out', 'transit', 'transit'),
-    ('transfer_in', 'transit', 'transit'),
-    ('adjustment', 'adjustment', 'adjustment'),
-    ('count_difference', 'shrink', 'shrink'),
-    ('write_off', 'write_off', 'write_off'),
-    ('state_change', 'state_change', 'state_change'),
-    ('opening', 'opening', 'opening')
-) as a (movement_class, counter_account, between_places);
-comment on view {{ silver }}.movement_account is
-'The other side of each movement class; between_places is it where the movement names another place of ours.';
+-- Forms that earlier versions had.
+drop function if exists {{ ops }}.law_products(bigint);
+drop function if exists {{ ops }}.law_files(bigint);
+drop function if exists {{ ops }}.is_small();
+drop function if exists {{ ops }}.law_5_positions(integer[], bigint);
+drop function if exists {{ ops }}.law_6_accounts(integer[]);
+drop function if exists {{ ops }}.law_7_one_authority(integer[]);
+drop function if exists {{ ops }}.law_8_one_revision(bigint[], bigint);
+drop function if exists {{ ops }}.law_13_quarantine();
 
--- account_entry: the double entry behind on-hand. Grain: one leg of one movement or of one count's variance.
--- The sum of the stock legs of a key is its position; the sum of all legs of a product is zero.
-create or replace view {{ silver }}.account_entry as
-with
-
-movement as not materialized (
-    select
-        m.record_id,
-        m.product_id,
-        m.location_id,
-        m.state,
-        m.bin_code,
-        m.lot_code,
-        m.event_time,
-        m.quantity,
-        case when m.counter_location_code is null then a.counter_account else a.between_places end as counter_account
-    from {{ silver }}.fact_movement as m
-    inner join {{ silver }}.movement_account as a on m.movement_class = a.movement_class
-    where m.role = 'authority' and m.known_to is null
-),
-
-listed as not materialized (
-    select
-        c.record_id,
-        c.product_id,
-        c.location_id,
-        c.state,
-        c.bin_code,
-        c.lot_code,
-        c.event_time,
-        c.quantity,
-        c.count_document,
-        cast(r.content_hash as text) as tie
-    from {{ silver }}.fact_count as c
-    inner join {{ silver }}.record as r on c.record_id = r.record_id
-    where c.role = 'authority' and c.known_to is null
-),
-
-stock_key as not materialized (
-    select
-        s.product_id,
-        s.location_id,
-        s.state,
-        s.bin_code,
-        s.lot_code,
-        min(s.event_time) as first_at
-    from (
-        select
-            m.product_id,
-            m.location_id,
-            m.state,
-            m.bin_code,
-            m.lot_code,
-            m.event_time
-        from movement as m
-        union all
-        select
-            l.product_id,
-            l.location_id,
-            l.state,
-            l.bin_code,
-            l.lot_code,
-            l.event_time
-        from listed as l
-    ) as s
-    group by s.product_id, s.location_id, s.state, s.bin_code, s.lot_code
-),
-
-whole_document as (
-    select
-        c.location_id,
-        c.count_document,
-        max(c.event_time) as event_time
-    from {{ silver }}.fact_count as c
-    where c.role = 'authority' and c.known_to is null and c.scope = 'location' and c.absence = 'zero'
-    group by c.location_id, c.count_document
-),
-
-timeline as (
-    select
-        m.record_id,
-        m.product_id,
-        m.location_id,
-        m.state,
-        m.bin_code,
-        m.lot_code,
-        m.event_time,
-        1 as place,
-        '' as tie,
-        m.quantity,
-        m.counter_account
-    from movement as m
-    union all
-    select
-        l.record_id,
-        l.product_id,
-        l.location_id,
-        l.state,
-        l.bin_code,
-        l.lot_code,
-        l.event_time,
-        2 as place,
-        l.tie,
-        l.quantity,
-        null as counter_account
-    from listed as l
-    union all
-    select
-        null as record_id,
-        k.product_id,
-        k.location_id,
-        k.state,
-        k.bin_code,
-        k.lot_code,
-        w.event_time,
-        2 as place,
-        '' as tie,
-        0 as quantity,
-        null as counter_account
-    from stock_key as k
-    inner join whole_document as w on k.location_id = w.location_id and k.first_at < w.event_time
-    where not exists (
-        select 1
-        from listed as l
-        where
-            l.product_id = k.product_id
-            and l.location_id = k.location_id
-            and l.state = k.state
-            and l.bin_code = k.bin_code
-            and l.lot_code = k.lot_code
-            and l.count_document = w.count_document
-    )
-),
-
-counted as (
-    select
-        t.*,
-        sum(t.place - 1) over (
-            partition by t.product_id, t.location_id, t.state, t.bin_code, t.lot_code
-            order by t.event_time, t.place, t.tie
-            rows between unbounded preceding and current row
-        ) as observations
-    from timeline as t
-),
-
-summed as (
-    select
-        c.*,
-        sum(c.quantity) over (
-            partition by c.product_id, c.location_id, c.state, c.bin_code, c.lot_code, c.observations
-            order by c.event_time, c.place, c.tie -- movements of one instant all read their common sum
-        ) as on_hand
-    from counted as c
-),
-
-posted as (
-    select
-        s.record_id,
-        s.product_id,
-        s.location_id,
-        s.state,
-        s.bin_code,
-        s.lot_code,
-        s.event_time,
-        coalesce(s.counter_account, 'shrink') as counter_account,
-        case
-            when s.place = 1 then s.quantity
-            else s.quantity - coalesce(lag(s.on_hand) over (
-                partition by s.product_id, s.location_id, s.state, s.bin_code, s.lot_code
-                order by s.event_time, s.place, s.tie, s.observations
-            ), 0)
-        end as quantity
-    from summed as s
-),
-
-account_entry as (
-    select
-        p.product_id,
-        e.account,
-        p.location_id,
-        p.state,
-        p.bin_code,
-        p.lot_code,
-        p.event_time,
-        e.quantity,
-        p.record_id
-    from posted as p
-    cross join lateral (
-        values ('stock', p.quantity), (p.counter_account, -p.quantity)
-    ) as e (account, quantity)
-)
-
-select * from account_entry;
-comment on view {{ silver }}.account_entry is
-'Double entry of stock: each movement and each count variance with its counter account. A count''s variance is what '
-'it found minus what the ledger said just before, posted to shrink.';
-
-create or replace function {{ ops }}.is_small()
-returns boolean
-language sql stable
+-- choose_law_keys(k, is_whole): fill pg_temp.law_key with the stock keys to check: all of them, or those that this load
+-- touched (of very many, the first by a hash) and all keys of three other products, another three with each load.
+create or replace function {{ ops }}.choose_law_keys(at_known bigint, is_whole boolean)
+returns void
+language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-    select pg_relation_size('{{ silver }}.record') < 64 * 1024 * 1024
-$$;
-comment on function {{ ops }}.is_small() is 'Whether the laws are checked on everything.';
+declare
+    most constant integer := 5000;
+begin
+    if to_regclass('pg_temp.law_key') is not null then
+        drop table pg_temp.law_key;
+    end if;
+    create temporary table law_key (
+        product_id integer not null, location_id integer not null, primary key (product_id, location_id)
+    ) on commit drop;
+    if is_whole then
+        insert into pg_temp.law_key (product_id, location_id)
+        select m.product_id, m.location_id from {{ silver }}.fact_movement as m
+        union
+        select c.product_id, c.location_id from {{ silver }}.fact_count as c
+        union
+        select p.product_id, p.location_id from {{ silver }}.position as p;
+    else
+        insert into pg_temp.law_key (product_id, location_id)
+        select t.product_id, t.location_id
+        from pg_temp.touched_key as t
+        order by hashint8(t.product_id * 1000003::bigint + t.location_id + at_known), t.product_id, t.location_id
+        limit most;
 
-create or replace function {{ ops }}.law_products(at_known bigint)
-returns integer[]
-language sql stable
-set search_path = pg_catalog, pg_temp
-as $$
-    select array_agg(s.product_id)
-    from (
-        select k.product_id
-        from {{ silver }}.product_key as k
-        left join (
-            select distinct p.product_id from {{ silver }}.position as p
-            where p.known = at_known and not (select {{ ops }}.is_small())
-        ) as t on k.product_id = t.product_id
-        order by (t.product_id is null), md5(k.product_code || at_known)
-        limit case when (select {{ ops }}.is_small()) then null else 100 end
-    ) as s
+        insert into pg_temp.law_key (product_id, location_id)
+        select s.product_id, s.location_id
+        from generate_series(1, 3) as n
+        cross join lateral (
+            select k.product_id
+            from {{ silver }}.product_key as k
+            where k.product_id >= abs(hashint8(at_known * 3 + n)::bigint) % (
+                select coalesce(max(l.product_id), 0) + 1 from {{ silver }}.product_key as l
+            )
+            order by k.product_id
+            limit 1
+        ) as k
+        cross join lateral (
+            select p.product_id, p.location_id
+            from {{ silver }}.position as p
+            where p.product_id = k.product_id
+            order by p.location_id
+            limit 100
+        ) as s
+        on conflict do nothing;
+    end if;
+    analyze pg_temp.law_key;
+end
 $$;
-comment on function {{ ops }}.law_products(bigint) is 'Products to check: all, or a sample of those just touched.';
-
-create or replace function {{ ops }}.law_files(at_known bigint)
-returns bigint[]
-language sql stable
-set search_path = pg_catalog, pg_temp
-as $$
-    select array_agg(f.file_id)
-    from {{ bronze }}.file as f
-    where f.status = 'loaded' and ((select {{ ops }}.is_small()) or f.known = at_known)
-$$;
-comment on function {{ ops }}.law_files(bigint) is 'Files to check: all, or those of this load.';
+comment on function {{ ops }}.choose_law_keys(bigint, boolean) is 'Choose the stock keys that the laws are checked on.';
 
 -- Law 1: records in = accepted + duplicate + superseded + non-data + quarantined; blocks tile the file.
 -- A duplicate is what is left over, so the law is broken where less than nothing is left.
@@ -277,7 +86,10 @@ as $$
         select count(*) as open_rows from {{ silver }}.quarantine as s
         where s.file_id = f.file_id and s.known_to is null
     ) as q
-    where f.file_id = any (files) and f.records < f.non_data + r.homes + q.open_rows
+    where
+        f.file_id = any (files)
+        and f.status = 'loaded'
+        and f.records < f.non_data + r.homes + q.open_rows
     union all
     select f.name || ' is not tiled by its blocks'
     from {{ bronze }}.file as f
@@ -299,13 +111,14 @@ as $$
     ) as t on f.file_id = t.file_id
     where
         f.file_id = any (files)
+        and f.status = 'loaded'
         and f.content_bytes > 0
         and not coalesce(t.is_tiled and t.bytes = f.content_bytes, false)
 $$;
 comment on function {{ ops }}.law_1_files_add_up(bigint[]) is 'Files whose records do not add up or do not tile.';
 
 -- Law 5: each position is its recomputation from the ledger.
-create or replace function {{ ops }}.law_5_positions(products integer[], at_known bigint)
+create or replace function {{ ops }}.law_5_positions(at_known bigint)
 returns table (subject text)
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -318,11 +131,7 @@ begin
         alter table pg_temp.touched_key rename to touched_key_of_load;
     end if;
     create temporary table touched_key on commit drop as
-    select m.product_id, m.location_id from {{ silver }}.fact_movement as m where m.product_id = any (products)
-    union
-    select c.product_id, c.location_id from {{ silver }}.fact_count as c where c.product_id = any (products)
-    union
-    select p.product_id, p.location_id from {{ silver }}.position as p where p.product_id = any (products);
+    select l.product_id, l.location_id from pg_temp.law_key as l;
     analyze pg_temp.touched_key;
 
     return query
@@ -331,7 +140,9 @@ begin
         || ', its ledger says ' || coalesce(cast(trim_scale(n.quantity) as text), 'none')
     from {{ silver }}.stock_from_ledger('infinity', at_known) as n
     full join (
-        select p.* from {{ silver }}.position as p where p.product_id = any (products)
+        select p.*
+        from pg_temp.law_key as y
+        inner join {{ silver }}.position as p on y.product_id = p.product_id and y.location_id = p.location_id
     ) as o
         on
             n.product_id = o.product_id
@@ -351,4 +162,4 @@ begin
     end if;
 end
 $$;
-comment on function {{ ops }}.law_5_positions(integer[], bigint) is 'Positions that differ from their ledger.';
+comment on function {{ ops }}.law_5_positions(bigint) is 'Positions that differ from their ledger.';

@@ -37,17 +37,22 @@ def text_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> pa.Table:
 
 def set_aside_frame(rows: Sequence[tuple[int, int, int, int, bytes, str, str]]) -> pd.DataFrame:
     """Return the frame of records set aside; its types hold when it is empty, too."""
-    return _typed(pd.DataFrame(rows, columns=pd.Index(SET_ASIDE_COLUMNS)))
+    return _typed(rows, SET_ASIDE_COLUMNS)
 
 
 def non_data_frame(rows: Sequence[tuple[int, int, int, int, str]]) -> pd.DataFrame:
     """Return the frame of non-data records; its types hold when it is empty, too."""
-    return _typed(pd.DataFrame(rows, columns=pd.Index(NON_DATA_COLUMNS)))
+    return _typed(rows, NON_DATA_COLUMNS)
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    places = {"record_no", "line_no", "byte_start", "byte_end"}
-    return frame.astype({name: "int64" if name in places else "object" for name in frame.columns})
+def _typed(rows: Sequence[tuple[object, ...]], names: Sequence[str]) -> pd.DataFrame:
+    """Build column by column: with a cast of the whole frame small files take twice as long."""
+    columns: dict[str, np.ndarray] = {}
+    for place, name in enumerate(names):
+        kind = np.int64 if name in ("record_no", "line_no", "byte_start", "byte_end") else np.object_
+        columns[name] = np.empty(len(rows), dtype=kind)
+        columns[name][:] = [row[place] for row in rows]
+    return pd.DataFrame(columns)
 
 
 def bad_bytes_sentence(raw: bytes, encoding: str) -> str:

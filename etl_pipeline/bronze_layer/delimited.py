@@ -5,23 +5,44 @@ does not depend on where the file is cut into chunks.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from etl_pipeline.bronze_layer.chunks import Int64Array, is_utf8, set_aside_frame, text_frame
-from etl_pipeline.bronze_layer.delimited_fast import Lines, field_counts, parse_plain, plain_lines, undecodable_lines
-from etl_pipeline.bronze_layer.delimited_header import Header, refuse_other_dialect
+from etl_pipeline.bronze_layer.chunks import Int64Array, set_aside_frame, text_frame
+from etl_pipeline.bronze_layer.delimited_diagnosis import (
+    SAMPLE_BYTES,
+    explained,
+    refuse_header_with_values,
+    refuse_other_dialect,
+)
+from etl_pipeline.bronze_layer.delimited_fast import Lines, field_counts, parse_plain, plain_lines, suspect_lines
+from etl_pipeline.bronze_layer.delimited_header import Header
+from etl_pipeline.bronze_layer.delimited_piece import (
+    ASIDE,
+    BLANK,
+    COMMENT,
+    CONTINUED,
+    HEADER,
+    KINDS,
+    PLAIN,
+    PREAMBLE,
+    REPEATED,
+    SINGLE,
+    TRAILER,
+    Piece,
+    pieces_of,
+    trailer_fields,
+)
+from etl_pipeline.bronze_layer.delimited_rows import RowJudge
 from etl_pipeline.bronze_layer.delimited_slow import (
-    MAX_RECORD_LINES,
     Cut,
     Dialect,
     NeedMoreError,
-    cut_record,
+    escape_fault,
     field_count_sentence,
     text_fault_of_bytes,
 )
@@ -30,42 +51,10 @@ from etl_pipeline.contracts.format import Files
 from etl_pipeline.contracts.values import NON_DATA_COLUMNS, Addresses, RecordChunk
 from etl_pipeline.core.errors import SetAsideError
 
-PLAIN, SINGLE, ASIDE, CONTINUED = 0, 1, 2, 3
-BLANK, HEADER, PREAMBLE, COMMENT, TRAILER, REPEATED = 4, 5, 6, 7, 8, 9
-KINDS = np.array(["", "", "", "", "blank", "header", "preamble", "comment", "trailer", "repeated_header"], dtype=object)
 MAX_PENDING_BYTES = 256 << 20
 ENCODING_SAMPLE = 1000
 ENCODING_SHARE = 0.05
 ENCODING_FEWEST = 10
-
-
-@dataclass
-class _Piece:
-    """Lines of a piece and what has been found out about each of them."""
-
-    lines: Lines
-    is_last: bool
-    kinds: npt.NDArray[np.int8]
-    faults: dict[int, tuple[str, str]] = field(default_factory=dict)
-    fields: dict[int, list[bytes]] = field(default_factory=dict)
-    count: int = 0
-
-    def cut(self, index: int, dialect: Dialect) -> tuple[Cut, int]:
-        """Cut the record that starts with a line; return it and the number of lines it takes."""
-        bounds = self.lines.bounds
-        stop = index + (MAX_RECORD_LINES if dialect.is_multiline else 1)
-        is_final = self.is_last or stop <= len(self.lines)
-        end = int(bounds[min(stop, len(self.lines))])
-        cut = cut_record(self.lines.content, int(bounds[index]), end, dialect, is_final=is_final)
-        taken = 1
-        while not cut.fault and bounds[index + taken] < cut.end:
-            taken += 1
-        return cut, taken
-
-    def set_aside(self, index: int, reason: str, sentence: str) -> None:
-        """Mark the record that starts with this line."""
-        self.kinds[index] = ASIDE
-        self.faults[index] = (reason, sentence)
 
 
 class DelimitedReader:
@@ -76,10 +65,14 @@ class DelimitedReader:
         self._contract = files.delimited
         self._dialect = Dialect.of(files.delimited)
         self._header = Header(files, needed)
+        self._rows = RowJudge(self._header, self._dialect.quote)
+        self._needed = needed
         self._is_fast = is_fast
         self._preamble_left = files.delimited.skip_lines
         self._record_no = self._line_no = self._offset = 0
-        self._sampled = self._undecodable = self._judged = 0
+        self._sampled = self._undecodable = self._judged = self._read_rows = 0
+        self._doubtful: set[int] = set()
+        self._last_byte = b""
         self._trailer: TrailerCheck | None = None
 
     def read(self, blocks: Iterator[bytes], chunk_bytes: int) -> Iterator[RecordChunk]:
@@ -89,10 +82,18 @@ class DelimitedReader:
             SetAsideError: the file is set aside whole. Chunks may have been handed out before: keep nothing of them.
         """
         pending = b""
-        for piece in _pieces(blocks, chunk_bytes):
+        pieces = pieces_of(blocks, chunk_bytes)
+        for piece in pieces:
             pending += piece
             is_last = not piece
-            chunk = self._chunk(pending, is_last=is_last)
+            try:
+                chunk = self._chunk(pending, is_last=is_last)
+            except SetAsideError as error:
+                if self._header.names is not None:
+                    raise
+                # What is said of a file must not depend on how much of it was read at once.
+                top = pending + b"".join(islice(pieces, 1 + SAMPLE_BYTES // chunk_bytes))
+                raise explained(error, top[:SAMPLE_BYTES], self._line_no, self._dialect, self._needed) from error
             if chunk is not None:
                 pending = pending[len(chunk.content) :]
                 yield chunk
@@ -105,13 +106,21 @@ class DelimitedReader:
     def _finish(self) -> None:
         self._header.require_complete()
         self._judge_encoding()
+        self._rows.finish()
+        if self._contract.last_line_end == "required" and self._last_byte not in (b"\n", b"\r"):
+            raise SetAsideError(
+                "cut_short",
+                "The last line has no end, and this sender ends every line: the file was cut short. Ask for it again.",
+            )
+        if self._contract.header and not self._read_rows:
+            refuse_header_with_values(self._header.names or [])
         check = self._trailer_check()
         if check is not None:
             check.finish()
 
     def _chunk(self, content: bytes, *, is_last: bool) -> RecordChunk | None:
         lines = Lines.of(content, is_last=is_last)
-        piece = _Piece(lines, is_last, np.zeros(len(lines), dtype=np.int8), count=len(lines))
+        piece = Piece(lines, is_last, np.zeros(len(lines), dtype=np.int8), count=len(lines))
         first = self._read_top(piece)
         if piece.count == 0:
             return None
@@ -120,7 +129,7 @@ class DelimitedReader:
 
     # --- the top ---
 
-    def _read_top(self, piece: _Piece) -> int:
+    def _read_top(self, piece: Piece) -> int:
         """Mark preamble and header; return the first line behind them."""
         index = 0
         while index < piece.count and (self._preamble_left or self._header.names is None):
@@ -147,7 +156,7 @@ class DelimitedReader:
 
     # --- the body ---
 
-    def _read_body(self, piece: _Piece, first: int) -> pa.Table:
+    def _read_body(self, piece: Piece, first: int) -> pa.Table:
         """Find out what every line from `first` on is; return the text of the data records in order."""
         width = self._header.width
         if self._header.names is None:
@@ -167,13 +176,13 @@ class DelimitedReader:
             self._walk(piece, chosen, first)
             chosen = self._chosen(piece, first)
             table = parse_plain(piece.lines, chosen, width, self._dialect)
-        table = self._without_repeated_headers(piece, chosen, table)
-        return self._with_singles(piece, first, table)
+        table = self._with_singles(piece, first, table)
+        return self._rows.judge(piece, piece.rows(first), table)
 
-    def _chosen(self, piece: _Piece, first: int) -> Int64Array:
+    def _chosen(self, piece: Piece, first: int) -> Int64Array:
         return np.flatnonzero(piece.kinds[first : piece.count] == PLAIN) + first
 
-    def _mark_special(self, piece: _Piece, first: int) -> None:
+    def _mark_special(self, piece: Piece, first: int) -> None:
         kinds, dialect = piece.kinds, self._dialect
         blank = piece.lines.blank()
         blank[:first] = False
@@ -184,11 +193,14 @@ class DelimitedReader:
                     kinds[found[found >= first]] = kind
         kinds[blank] = BLANK
 
-    def _walk(self, piece: _Piece, indices: Int64Array, first: int) -> None:
+    def _walk(self, piece: Piece, indices: Int64Array, first: int) -> None:
         """Take the records that start with these lines one by one; a record may take the lines behind it along."""
         next_free = first
         for index in indices.tolist():
             if index < next_free or index >= piece.count:
+                continue
+            if self._offset + int(piece.lines.bounds[index]) in self._doubtful:
+                piece.set_aside(index, "stray_quote", "has the end of a quote that was opened in a line before it")
                 continue
             try:
                 cut, taken = piece.cut(index, self._dialect)
@@ -198,14 +210,10 @@ class DelimitedReader:
             next_free = index + self._judge(piece, index, cut, taken)
             piece.kinds[index + 1 : next_free] = CONTINUED
 
-    def _judge(self, piece: _Piece, index: int, cut: Cut, taken: int) -> int:
+    def _judge(self, piece: Piece, index: int, cut: Cut, taken: int) -> int:
         """Mark what a record is; return how many lines it keeps."""
         width, bounds = self._header.width, piece.lines.bounds
-        fault = cut.fault
-        if not fault and taken > 1 and len(cut.fields) != width:
-            fault = (
-                f"opens a quote that closes {taken - 1} lines later, and then {self._count_sentence(len(cut.fields))}"
-            )
+        fault = cut.fault or self._doubt(piece, index, cut, taken)
         if fault:
             piece.set_aside(index, "stray_quote", f"{fault}; only this line is set aside, the next ones were read")
             return 1
@@ -213,6 +221,8 @@ class DelimitedReader:
         bad = text_fault_of_bytes(raw)
         if bad:
             piece.set_aside(index, *bad)
+        elif cut.odd_escape:
+            piece.set_aside(index, *escape_fault(cut.odd_escape))
         elif len(cut.fields) != width:
             self._judge_count(piece, index, len(cut.fields))
         elif self._header.repeats(cut.fields):
@@ -222,7 +232,34 @@ class DelimitedReader:
             piece.fields[index] = cut.fields
         return taken
 
-    def _judge_count(self, piece: _Piece, index: int, count: int) -> None:
+    def _doubt(self, piece: Piece, index: int, cut: Cut, taken: int) -> str:
+        """Return why a record of several lines cannot be one: it would swallow what stands in the lines behind it.
+
+        A stray quote that meets another one lines later makes one record of many. It has another number of fields
+        then, or each of its lines is a whole record by itself. The line with the other quote is no record either.
+        """
+        if taken == 1:
+            return ""
+        last = index + taken - 1
+        if len(cut.fields) != self._header.width:
+            fault = (
+                f"opens a quote that closes {taken - 1} lines later, and then {self._count_sentence(len(cut.fields))}"
+            )
+        elif self._is_swallowing(piece, index, last):
+            fault = f"opens a quote that closes {taken - 1} lines later, and each of these lines is a record by itself"
+        else:
+            return ""
+        if piece.lines.line(last).count(self._dialect.quote or b'"') % 2:
+            self._doubtful.add(self._offset + int(piece.lines.bounds[last]))
+        return fault
+
+    def _is_swallowing(self, piece: Piece, index: int, last: int) -> bool:
+        width, delimiter = self._header.width, self._dialect.delimiter
+        if width == 1 or piece.lines.line(index).count(delimiter) != width - 1:
+            return False
+        return all(piece.is_whole_alone(n, width, self._dialect) for n in range(index + 1, last + 1))
+
+    def _judge_count(self, piece: Piece, index: int, count: int) -> None:
         if self._dialect.is_blank(piece.lines.line(index)):
             piece.kinds[index] = BLANK
         else:
@@ -231,44 +268,21 @@ class DelimitedReader:
     def _count_sentence(self, count: int) -> str:
         return field_count_sentence(count, self._header.width, has_header=self._contract.header)
 
-    def _mark_bad_text(self, piece: _Piece, first: int) -> None:
+    def _mark_bad_text(self, piece: Piece, first: int) -> None:
         """Set aside plain lines with NUL bytes or bytes that are no text."""
         lines = piece.lines
-        suspects: list[Int64Array] = []
-        if b"\x00" in lines.content:
-            suspects.append(lines.of_positions(np.flatnonzero(lines.codes[: lines.bounds[piece.count]] == 0)))
-        if not is_utf8(lines.content[: lines.bounds[piece.count]]):
-            suspects.append(undecodable_lines(lines))
-        for index in np.unique(np.concatenate(suspects)).tolist() if suspects else []:
+        for index in suspect_lines(lines, int(lines.bounds[piece.count])).tolist():
             if first <= index < piece.count and piece.kinds[index] == PLAIN:
                 bad = text_fault_of_bytes(lines.line(index))
                 if bad:
                     piece.set_aside(index, *bad)
 
-    def _mark_wrong_counts(self, piece: _Piece, chosen: Int64Array) -> None:
+    def _mark_wrong_counts(self, piece: Piece, chosen: Int64Array) -> None:
         counts = field_counts(piece.lines, chosen, self._dialect)
         for index in chosen[counts[chosen] != self._header.width].tolist():
             self._judge_count(piece, index, int(counts[index]))
 
-    def _without_repeated_headers(self, piece: _Piece, chosen: Int64Array, table: pa.Table) -> pa.Table:
-        """Take out rows that are the header once more."""
-        found: set[int] = set()
-        for row in self._header.rows:
-            if len(row) != table.num_columns or table.num_rows == 0:
-                continue
-            same = pc.equal(pc.utf8_trim(table.column(0), " \t"), row[0].decode())
-            for position in np.flatnonzero(same.to_numpy()).tolist():
-                cells = [column[position].as_py().encode() for column in table.columns]
-                if self._header.repeats(cells):
-                    found.add(position)
-        if not found:
-            return table
-        keep = np.ones(table.num_rows, dtype=np.bool_)
-        keep[sorted(found)] = False
-        piece.kinds[chosen[~keep]] = REPEATED
-        return table.filter(pa.array(keep))
-
-    def _with_singles(self, piece: _Piece, first: int, table: pa.Table) -> pa.Table:
+    def _with_singles(self, piece: Piece, first: int, table: pa.Table) -> pa.Table:
         """Put the records that were read one by one among the others, in the file's order."""
         kinds = piece.kinds[: piece.count]
         singles = np.flatnonzero(kinds == SINGLE)
@@ -283,7 +297,7 @@ class DelimitedReader:
 
     # --- the chunk ---
 
-    def _assemble(self, piece: _Piece, table: pa.Table) -> RecordChunk:
+    def _assemble(self, piece: Piece, table: pa.Table) -> RecordChunk:
         bounds = piece.lines.bounds
         end = int(bounds[piece.count])
         heads = np.flatnonzero(piece.kinds[: piece.count] != CONTINUED)
@@ -299,7 +313,7 @@ class DelimitedReader:
         self._sample(heads, kinds, piece)
         self._check_trailers(piece, heads, kinds, table)
         non_data = places.take(kinds >= BLANK).frame()
-        non_data["kind"] = pd.Series(KINDS[kinds[kinds >= BLANK]], dtype="object")
+        non_data["kind"] = KINDS[kinds[kinds >= BLANK]]
         chunk = RecordChunk(
             text=text_frame(table),
             addresses=places.take(kinds <= SINGLE),
@@ -311,9 +325,10 @@ class DelimitedReader:
         self._record_no += len(heads)
         self._line_no += piece.count
         self._offset += end
+        self._last_byte = content[-1:]
         return chunk
 
-    def _set_aside_frame(self, piece: _Piece, heads: Int64Array, places: Addresses, content: bytes) -> pd.DataFrame:
+    def _set_aside_frame(self, piece: Piece, heads: Int64Array, places: Addresses, content: bytes) -> pd.DataFrame:
         rows = []
         for i, head in enumerate(heads.tolist()):
             start, end = int(places.byte_start[i]), int(places.byte_end[i])
@@ -322,14 +337,15 @@ class DelimitedReader:
             rows.append((*place, raw, *piece.faults[head]))
         return set_aside_frame(rows)
 
-    def _sample(self, heads: Int64Array, kinds: npt.NDArray[np.int8], piece: _Piece) -> None:
+    def _sample(self, heads: Int64Array, kinds: npt.NDArray[np.int8], piece: Piece) -> None:
         """Judge dialect and encoding by the file's first records."""
         judged = heads[kinds <= ASIDE]
         if self._judged == 0 and len(judged):
             first = int(judged[0])
-            if not self._contract.header and piece.faults.get(first, ("", ""))[0] == "field_count":
+            if not self._contract.header and piece.faults.get(first, ("", ""))[0] in ("field_count", "stray_quote"):
                 refuse_other_dialect(piece.lines.line(first), self._header.width, self._dialect)
         self._judged += len(judged)
+        self._read_rows += int(np.count_nonzero(kinds <= SINGLE))
         sample = judged[: ENCODING_SAMPLE - self._sampled]
         self._sampled += len(sample)
         if piece.faults:
@@ -353,7 +369,7 @@ class DelimitedReader:
             self._trailer = TrailerCheck(self._contract.trailer, self._header.names)
         return self._trailer
 
-    def _check_trailers(self, piece: _Piece, heads: Int64Array, kinds: npt.NDArray[np.int8], table: pa.Table) -> None:
+    def _check_trailers(self, piece: Piece, heads: Int64Array, kinds: npt.NDArray[np.int8], table: pa.Table) -> None:
         check = self._trailer_check()
         if check is None:
             return
@@ -366,29 +382,5 @@ class DelimitedReader:
             part = values.slice(begin, count) if values is not None and count else None
             check.add(part, count, int(aside_before[stop] - aside_before[done]))
             if stop < len(heads):
-                check.verify(self._trailer_fields(piece.lines.line(int(heads[stop]))))
+                check.verify(trailer_fields(piece.lines.line(int(heads[stop])), self._dialect))
             done = stop
-
-    def _trailer_fields(self, line: bytes) -> list[str]:
-        bare = line.rstrip(b"\r\n")
-        cut = cut_record(bare, 0, len(bare), self._dialect, is_final=True)
-        if cut.fault:
-            raise SetAsideError("control_total", f"The trailer {cut.fault}; ask for the file again.")
-        return [value.decode("utf-8", "replace") for value in cut.fields]
-
-
-def _pieces(blocks: Iterator[bytes], chunk_bytes: int) -> Iterator[bytes]:
-    """Yield pieces of about `chunk_bytes`, and an empty one at the end."""
-    held: list[bytes] = []
-    size = 0
-    for block in blocks:
-        for start in range(0, len(block), chunk_bytes):
-            part = block[start : start + chunk_bytes]
-            held.append(part)
-            size += len(part)
-            if size >= chunk_bytes:
-                yield b"".join(held)
-                held, size = [], 0
-    if held:
-        yield b"".join(held)
-    yield b""

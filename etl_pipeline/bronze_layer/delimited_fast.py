@@ -12,13 +12,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from etl_pipeline.bronze_layer.chunks import Int64Array
-from etl_pipeline.bronze_layer.delimited_slow import Dialect
+from etl_pipeline.bronze_layer.chunks import Int64Array, is_utf8
+from etl_pipeline.bronze_layer.delimited_slow import BOM, Dialect
 
 Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 LF, CR = 10, 13
-BOM = b"\xef\xbb\xbf"
+CONTROL_LEAD = b"\xc2"
+FIRST_CONTROL, LAST_CONTROL, NEXT_LINE = 0x80, 0x9F, 0x85
 MIN_BLOCK_BYTES = 1 << 20
 
 
@@ -145,7 +146,20 @@ def field_counts(lines: Lines, chosen: Int64Array, dialect: Dialect) -> Int64Arr
     return np.diff(np.searchsorted(places, lines.bounds)) + 1
 
 
-def undecodable_lines(lines: Lines) -> Int64Array:
+def suspect_lines(lines: Lines, end: int) -> Int64Array:
+    """Return the indices of the lines before `end` with bytes that may be no text, once each and sorted."""
+    content = lines.content[:end]
+    found: list[Int64Array] = []
+    if b"\x00" in content:
+        found.append(lines.of_positions(np.flatnonzero(lines.codes[:end] == 0)))
+    if not is_utf8(content):
+        found.append(_undecodable_lines(lines))
+    if CONTROL_LEAD in content:
+        found.append(lines.of_positions(_control_signs(lines.codes[:end])))
+    return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+
+
+def _undecodable_lines(lines: Lines) -> Int64Array:
     """Return the indices of the lines with bytes that are not UTF-8."""
     view = memoryview(lines.content)
     found: list[int] = []
@@ -160,6 +174,14 @@ def undecodable_lines(lines: Lines) -> Int64Array:
         else:
             break
     return np.array(found, dtype=np.int64)
+
+
+def _control_signs(codes: Bytes) -> Int64Array:
+    """Return where the control signs U+0080 to U+009F of Latin-1 stand (but for U+0085, a line end of some)."""
+    places = np.flatnonzero(codes[:-1] == CONTROL_LEAD[0])
+    follow = codes[places + 1]
+    is_control = (follow >= FIRST_CONTROL) & (follow <= LAST_CONTROL) & (follow != NEXT_LINE)
+    return np.asarray(places[is_control], dtype=np.int64)
 
 
 def parse_plain(lines: Lines, chosen: Int64Array, width: int, dialect: Dialect) -> pa.Table | None:

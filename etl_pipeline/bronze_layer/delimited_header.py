@@ -4,12 +4,10 @@ from dataclasses import dataclass, field
 
 from etl_pipeline.bronze_layer.chunks import is_utf8
 from etl_pipeline.bronze_layer.columns import resolve_columns
-from etl_pipeline.bronze_layer.delimited_fast import BOM
-from etl_pipeline.bronze_layer.delimited_slow import Cut, Dialect
+from etl_pipeline.bronze_layer.delimited_diagnosis import COMMON_DELIMITERS, seeming_delimiter
+from etl_pipeline.bronze_layer.delimited_slow import BOM, Cut
 from etl_pipeline.contracts.format import Files
 from etl_pipeline.core.errors import SetAsideError
-
-COMMON_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
 
 @dataclass
@@ -68,7 +66,16 @@ class Header:
 
     def repeats(self, fields: list[bytes]) -> bool:
         """Tell whether a record is the header once more."""
-        return comparable(fields) in self.rows
+        found = comparable(fields)
+        return found in self.rows or (not self.files.delimited.header and found == self._told())
+
+    def known_cells(self) -> frozenset[str]:
+        """Return every text that stands in a header of this file: in its own one, or in the contract."""
+        names = {cell.decode() for row in [*self.rows, self._told()] for cell in row}
+        return frozenset(names - {""})
+
+    def _told(self) -> list[bytes]:
+        return [name.encode() for name in self.files.delimited.columns or self.names or []]
 
     def _refuse_other_delimiter(self, name: str) -> None:
         seems = seeming_delimiter(name, self.files.delimited.delimiter)
@@ -82,29 +89,6 @@ class Header:
 
     def _proper_names(self, name: str) -> list[str]:
         return [proper for proper, others in self.files.aliases.items() if name in others]
-
-
-def seeming_delimiter(text: str, wrong: str) -> str | None:
-    """Return the common delimiter that a text has most of, if it has any."""
-    counts = {d: text.count(d) for d in COMMON_DELIMITERS if d != wrong}
-    best = max(counts, key=lambda d: counts[d])
-    return best if counts[best] else None
-
-
-def refuse_other_dialect(raw: bytes, width: int, dialect: Dialect) -> None:
-    """Refuse a headerless file whose first record shows another delimiter.
-
-    Raises:
-        SetAsideError: `wrong_dialect`.
-    """
-    text = raw.decode("utf-8", "replace")
-    seems = seeming_delimiter(text, dialect.delimiter.decode())
-    if width > 1 and dialect.delimiter not in raw and seems is not None and text.count(seems) == width - 1:
-        raise SetAsideError(
-            "wrong_dialect",
-            f"The first record seems to be delimited by a {COMMON_DELIMITERS[seems]}. "
-            f"Set files.delimited.delimiter to {seems!r}, or ask for the agreed delimiter.",
-        )
 
 
 def comparable(fields: list[bytes]) -> list[bytes]:

@@ -15,6 +15,10 @@ from etl_pipeline.bronze_layer.chunks import bad_bytes_sentence, is_utf8
 from etl_pipeline.contracts.format import Delimited
 
 MAX_RECORD_LINES = 200
+BOM = b"\xef\xbb\xbf"
+BLANKS = b" \t"
+CONTROL = re.compile(rb"\xc2[\x80-\x84\x86-\x9f]")
+"""The control signs of Latin-1 as UTF-8: what other encodings have letters for."""
 LINE_ENDS = re.compile(rb"\r\n|\n|\r")
 
 
@@ -53,11 +57,15 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Cut:
-    """What the machine found at a place: fields, or a reason why not, and where the record ends."""
+    """What the machine found at a place: fields, or a reason why not, and where the record ends.
+
+    `odd_escape` is what an escape stands before although it needs none; the record can be cut, but not be trusted.
+    """
 
     fields: list[bytes]
     end: int
     fault: str = ""
+    odd_escape: bytes = b""
 
 
 class NeedMoreError(Exception):
@@ -88,25 +96,29 @@ def cut_record(content: bytes, start: int, end: int, dialect: Dialect, *, is_fin
         NeedMoreError: the record is not closed at `end` and more may come.
     """
     fields: list[bytes] = []
-    position = start
+    odd: list[bytes] = []
+    # Files that were joined keep their byte order marks; before a quote one would make the quote a character.
+    position = start + len(BOM) if content.startswith(BOM, start, end) else start
     while True:
         if dialect.quote is not None and content.startswith(dialect.quote, position, end):
-            value, position, fault = _quoted(content, position + len(dialect.quote), end, dialect)
+            value, position, fault = _quoted(content, position + len(dialect.quote), end, dialect, odd)
             if fault and not is_final and position == end:
                 raise NeedMoreError
             if fault:
                 return Cut(fields, position, fault)
         else:
-            value, position = _unquoted(content, position, end, dialect)
+            value, position = _unquoted(content, position, end, dialect, odd)
+            if dialect.quote is not None and value[:1] in (b" ", b"\t") and value.lstrip(BLANKS)[:1] == dialect.quote:
+                return Cut(fields, position, "has blanks before a quote, so that it is not known what is quoted")
         fields.append(value)
         if content.startswith(dialect.delimiter, position, end):
             position += len(dialect.delimiter)
             continue
         line_end = LINE_ENDS.match(content, position, end)
-        return Cut(fields, line_end.end() if line_end else position)
+        return Cut(fields, line_end.end() if line_end else position, "", odd[0] if odd else b"")
 
 
-def _quoted(content: bytes, position: int, end: int, dialect: Dialect) -> tuple[bytes, int, str]:
+def _quoted(content: bytes, position: int, end: int, dialect: Dialect, odd: list[bytes]) -> tuple[bytes, int, str]:
     """Return value, position behind the closing quote, fault."""
     quote = dialect.quote or b""
     marks = _quote_or_escape(quote, dialect.escape)
@@ -121,6 +133,7 @@ def _quoted(content: bytes, position: int, end: int, dialect: Dialect) -> tuple[
             parts.append(quote)
             position += len(quote)
         elif mark.group() == dialect.escape and (dialect.escape != quote or content.startswith(quote, position, end)):
+            _note_odd(content, position, dialect, odd)
             parts.append(content[position : position + 1])
             position = min(position + 1, end)
         else:
@@ -131,16 +144,18 @@ def _quoted(content: bytes, position: int, end: int, dialect: Dialect) -> tuple[
     return b"".join(parts), position, ""
 
 
-def _unquoted(content: bytes, position: int, end: int, dialect: Dialect) -> tuple[bytes, int]:
+def _unquoted(content: bytes, position: int, end: int, dialect: Dialect, odd: list[bytes]) -> tuple[bytes, int]:
     """Return value and the position of what ends it."""
     found = _field_end(dialect.delimiter).search(content, position, end)
     stop = found.start() if found else end
     if dialect.escape is None or dialect.escape not in content[position:stop]:
         return content[position:stop], stop
-    return _unquoted_with_escapes(content, position, end, dialect)
+    return _unquoted_with_escapes(content, position, end, dialect, odd)
 
 
-def _unquoted_with_escapes(content: bytes, position: int, end: int, dialect: Dialect) -> tuple[bytes, int]:
+def _unquoted_with_escapes(
+    content: bytes, position: int, end: int, dialect: Dialect, odd: list[bytes]
+) -> tuple[bytes, int]:
     """An escaped delimiter, quote or escape is that character; before a line end the escape is literal."""
     escape = dialect.escape or b""
     marks = re.compile(re.escape(escape) + b"|" + _field_end(dialect.delimiter).pattern)
@@ -156,8 +171,25 @@ def _unquoted_with_escapes(content: bytes, position: int, end: int, dialect: Dia
         if position >= end or content[position : position + 1] in (b"\r", b"\n"):
             parts.append(escape)
         else:
+            _note_odd(content, position, dialect, odd)
             parts.append(content[position : position + 1])
             position += 1
+
+
+def _note_odd(content: bytes, position: int, dialect: Dialect, odd: list[bytes]) -> None:
+    r"""Note what an escape stands before, if it needs none: \n may mean a line feed, an n, or a backslash and an n."""
+    needs = (dialect.delimiter, dialect.quote or b"", dialect.escape or b"", b"\r", b"\n")
+    if not any(sign and content.startswith(sign, position) for sign in needs):
+        odd.append(content[position : position + 1])
+
+
+def escape_fault(before: bytes) -> tuple[str, str]:
+    """Return reason and sentence of a record with an escape before something that needs none."""
+    sign = before.decode("ascii", "backslashreplace")
+    return "stray_escape", (
+        f"has an escape before '{sign}', which needs none: it may be a sign of its own. Ask for escapes before "
+        "delimiters, quotes and escapes only, or set files.delimited.escape to null"
+    )
 
 
 def text_fault_of_bytes(raw: bytes) -> tuple[str, str] | None:
@@ -166,6 +198,11 @@ def text_fault_of_bytes(raw: bytes) -> tuple[str, str] | None:
         return "nul_byte", f"has a NUL byte at position {raw.index(0) + 1}; ask for the file without NUL bytes"
     if not is_utf8(raw):
         return "bad_bytes", bad_bytes_sentence(raw, "utf-8")
+    if not raw.isascii() and (lost := CONTROL.search(raw)):
+        return "bad_bytes", (
+            f"has the control sign U+{ord(lost.group().decode()):04X}, which is no letter in any text: it was read in "
+            "a wrong encoding on its way. Ask for it in its right one"
+        )
     return None
 
 

@@ -177,7 +177,11 @@ def _add_leaves(builder: ChunkBuilder, line: bytes, place: tuple[int, int], foun
     """Add the records of a line: each from its start to the next one's, the first from the line's start."""
     line_no, position = place
     text = line.decode("utf-8", "surrogateescape")
-    cuts = [0, *(len(text[: leaf.start].encode("utf-8", "surrogateescape")) for leaf in found[1:]), len(line)]
+    cuts, char = [0], 0
+    for leaf in found[1:]:  # each from the one before: a line may hold a million of them
+        cuts.append(cuts[-1] + len(text[char : leaf.start].encode("utf-8", "surrogateescape")))
+        char = leaf.start
+    cuts.append(len(line))
     for leaf, start, end in zip(found, cuts[:-1], cuts[1:], strict=True):
         fields, fault = flatten(leaf, text)
         if fault is None:

@@ -1,8 +1,8 @@
 """Landing: keep every received file once, under the hash of its content, before anything reads it."""
 
+import errno
 import hashlib
 import os
-import re
 import stat
 import unicodedata
 import uuid
@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
+from etl_pipeline.bronze_layer.still_written import has_writer, landing_in
+from etl_pipeline.contracts.expressions import first_in_path
 from etl_pipeline.contracts.format import Files, LogicalTime
 from etl_pipeline.contracts.values import Landed
-from etl_pipeline.core.errors import RetryStepError, SetAsideError, UsageError
+from etl_pipeline.core.errors import RetryStepError, SetAsideError, StopRunError, UsageError
+from etl_pipeline.core.failpoints import reached
 
 BLOCK_BYTES = 1 << 20
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 UNFINISHED_SUFFIXES = (".tmp", ".part")
 
 
@@ -57,13 +61,24 @@ def land(source: Path, *, inbox: Path, bronze_dir: Path, feed: str, files: Files
     """
     name = _safe_name(source, inbox)
     logical_time = _logical_time(source, files.logical_time)
-    with _open_regular(source, name) as stream:
-        temporary, digest, size = _copy_aside(stream, bronze_dir)
     try:
-        _require_unchanged(source, name, digest)
-        kept = _keep(temporary, bronze_dir, digest)
-    finally:
-        temporary.unlink(missing_ok=True)
+        with landing_in(bronze_dir), _open_regular(source, name) as stream:
+            before = _look(stream)
+            temporary, digest, size = _copy_aside(stream, bronze_dir)
+            reached("land.copied")
+            try:
+                _require_unchanged(source, name, digest, before)
+                kept = _keep(temporary, bronze_dir, digest)
+            finally:
+                temporary.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise StopRunError(
+                f"There is no room to keep {name} in {bronze_dir} ({error.strerror}). Nothing half was left and what "
+                "was published before stays. Make room, then start the run again."
+            ) from error
+        raise
+    reached("land.kept")
     return Landed(feed=feed, name=name, path=kept, sha256=digest, size_bytes=size, logical_time=logical_time)
 
 
@@ -133,11 +148,19 @@ def _copy_aside(stream: BinaryIO, bronze_dir: Path) -> tuple[Path, str, int]:
     return temporary, digest.hexdigest(), size
 
 
-def _require_unchanged(source: Path, name: str, digest: str) -> None:
+def _look(stream: BinaryIO) -> tuple[int, int, int]:
+    """Return which file it is, its size and when it was last written to."""
+    seen = os.fstat(stream.fileno())
+    return seen.st_ino, seen.st_size, seen.st_mtime_ns
+
+
+def _require_unchanged(source: Path, name: str, digest: str, before: tuple[int, int, int]) -> None:
     """Read the source again by its name: a second, different reading means that a writer is at work."""
     with _open_regular(source, name) as stream:
+        is_written = has_writer(stream)
         again = _hash(stream)
-    if again != digest:
+        after = _look(stream)
+    if again != digest or after != before or is_written:
         raise RetryStepError(f"{name} changed while it was read: it is still being written. It is taken next time.")
 
 
@@ -177,16 +200,15 @@ def _logical_time(source: Path, rule: LogicalTime | None) -> datetime | None:
     if rule is None or rule.path is None:
         return None
     path = _absolute(source).as_posix()
-    found = re.search(rule.path, path)
-    if found is None:
+    text = first_in_path(rule.path, path)
+    if text is None:
         # Without its time the file could not be ordered against its siblings, and arrival must never decide.
         raise SetAsideError(
             "unsafe_name",
             f"{source.name!a} carries no time that files.logical_time.path finds; rename it or mend that.",
         )
-    text = found.group(1) if found.re.groups else found.group(0)
     try:
-        moment = datetime.strptime(text or "", rule.format)  # noqa: DTZ007 - its zone comes below
+        moment = datetime.strptime(text, rule.format)  # noqa: DTZ007 - its zone comes below
     except ValueError as error:
         raise SetAsideError(
             "unsafe_name", f"The time {text!a} of {source.name!a} does not read as {rule.format}; rename it."

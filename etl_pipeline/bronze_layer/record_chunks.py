@@ -12,7 +12,22 @@ from etl_pipeline.contracts.values import RecordChunk
 from etl_pipeline.core.errors import SetAsideError
 
 MAX_COLUMNS = 2000
+MAX_TEXT_CHARACTERS = 256 << 20
+"""Of the fields of a chunk: a record carries those of its parents, so a small file may be large written out."""
 Fault = tuple[str, str]
+
+
+def require_few_characters(count: int) -> None:
+    """Refuse a bomb.
+
+    Raises:
+        SetAsideError: `archive_too_large`.
+    """
+    if count > MAX_TEXT_CHARACTERS:
+        raise SetAsideError(
+            "archive_too_large",
+            "Its records, each with the fields of what it lies in, are too large; ask for a flatter file.",
+        )
 
 
 class ChunkBuilder:
@@ -35,6 +50,7 @@ class ChunkBuilder:
         self._places: list[Place] = []
         self._set_aside: list[tuple[int, int, int, int, bytes, str, str]] = []
         self._non_data: list[tuple[int, int, int, int, str]] = []
+        self._characters = 0
 
     def _place(self, line_no: int, start: int, end: int) -> Place:
         self._record_no += 1
@@ -46,6 +62,8 @@ class ChunkBuilder:
         for other in self._proper.keys() & row.keys():
             if self._proper[other] not in row:
                 row[self._proper[other]] = row.pop(other)
+        self._characters += sum(map(len, row.values()))
+        require_few_characters(self._characters)
         self._rows.append(row)
         self._places.append(self._place(line_no, start, end))
         self._names.update(dict.fromkeys(row))

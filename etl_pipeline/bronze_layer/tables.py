@@ -16,6 +16,7 @@ from typing import Any
 
 import openpyxl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etl_pipeline.bronze_layer.arrow_text import as_text
@@ -30,20 +31,23 @@ from etl_pipeline.bronze_layer.chunks import (
 )
 from etl_pipeline.bronze_layer.columns import resolve_columns
 from etl_pipeline.bronze_layer.delimited_slow import field_count_sentence
-from etl_pipeline.bronze_layer.unpacking import require_unpacked_size
+from etl_pipeline.bronze_layer.unpacking import require_few_members, require_unpacked_size
 from etl_pipeline.contracts.format import Files
 from etl_pipeline.contracts.values import RecordChunk
 from etl_pipeline.core.errors import SetAsideError
 
 PARQUET_BATCH_ROWS = 16_384
 MAX_EXACT_FLOAT = 1e15
+MAX_SHARED_BYTES = 256 << 20
+"""Of the parts of a workbook that are held in memory: its texts and styles."""
 
 
 class _TableReader:
     """Renders rows and collects them into chunks."""
 
-    def __init__(self, files: Files, needed: frozenset[str]) -> None:
+    def __init__(self, path: Path, files: Files, needed: frozenset[str]) -> None:
         self._files, self._needed = files, needed
+        self._packed = path.stat().st_size
         self.names: list[str] | None = None
         self._row_no = self._offset = self._chunk_start = 0
         self._restart()
@@ -60,6 +64,8 @@ class _TableReader:
         self._row_no += 1
         place = self._row_no, self._row_no, self._offset, self._offset + len(line)
         self._offset += len(line)
+        # A text that is stored once may be in a million cells.
+        require_unpacked_size(self._packed, self._offset)
         self._rendered.append(line)
         return place, line
 
@@ -82,6 +88,10 @@ class _TableReader:
             self._places.append(place)
         else:
             self._set_aside.append((*place, line, *fault))
+
+    def require_room(self, more: int) -> None:
+        """Refuse a bomb before it is unfolded in memory: `more` is how much comes next, in bytes."""
+        require_unpacked_size(self._packed, self._offset + more)
 
     def is_full(self, chunk_bytes: int) -> bool:
         return self._offset - self._chunk_start >= chunk_bytes
@@ -107,7 +117,7 @@ def read_xlsx(path: Path, files: Files, needed: frozenset[str], chunk_bytes: int
         SetAsideError: it is no workbook, has no such sheet, is a bomb, or lacks a needed column.
     """
     _require_workbook(path)
-    reader = _TableReader(files, needed)
+    reader = _TableReader(path, files, needed)
     for number, cells in enumerate(_sheet_rows(path, files), start=1):
         while cells and not cells[-1]:
             cells.pop()
@@ -134,8 +144,11 @@ def _require_workbook(path: Path) -> None:
     if path.stat().st_size == 0:
         raise SetAsideError("empty_file", "The file has no bytes; ask for it again.")
     try:
+        with path.open("rb") as stream:
+            require_few_members(stream)
         with zipfile.ZipFile(path) as archive:
             sizes = [(member.compress_size, member.file_size) for member in archive.infolist()]
+            held = sum(m.file_size for m in archive.infolist() if not m.filename.startswith("xl/worksheets/"))
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         raise SetAsideError(
             "not_this_format", "The file is no .xlsx workbook (an old .xls, encrypted, or cut short); save it as .xlsx."
@@ -143,6 +156,10 @@ def _require_workbook(path: Path) -> None:
     for packed, size in sizes:
         require_unpacked_size(packed, size)
     require_unpacked_size(path.stat().st_size, sum(size for _, size in sizes))
+    if held > MAX_SHARED_BYTES:
+        raise SetAsideError(
+            "archive_too_large", "The texts of the workbook are larger than 256 MB; ask for text files."
+        )
 
 
 def _sheet_rows(path: Path, files: Files) -> Iterator[list[str]]:
@@ -198,6 +215,21 @@ def _cell_text(value: object) -> str:
     return str(value)
 
 
+def _text_bytes(column: pa.Array) -> int:
+    """Return how many bytes of text a column is; 0 where it is no text."""
+    if not pa.types.is_dictionary(column.type):
+        return 0
+    lengths = pc.binary_length(column.dictionary) if _has_length(column.type.value_type) else None
+    return int(pc.sum(lengths.take(column.indices)).as_py() or 0) if lengths is not None else 0
+
+
+def _has_length(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    )  # fmt: skip
+
+
 def read_parquet(path: Path, files: Files, needed: frozenset[str], chunk_bytes: int) -> Iterator[RecordChunk]:
     """Yield the rows of a Parquet file.
 
@@ -206,11 +238,14 @@ def read_parquet(path: Path, files: Files, needed: frozenset[str], chunk_bytes: 
     """
     if path.stat().st_size == 0:
         raise SetAsideError("empty_file", "The file has no bytes; ask for it again.")
-    reader = _TableReader(files, needed)
+    reader = _TableReader(path, files, needed)
     try:
-        with pq.ParquetFile(path) as parquet:
+        texts = [field.name for field in pq.read_schema(path) if _has_length(field.type)]
+        with pq.ParquetFile(path, read_dictionary=texts) as parquet:
             reader.add_header(parquet.schema_arrow.names)
             for batch in parquet.iter_batches(batch_size=PARQUET_BATCH_ROWS):
+                # As dictionaries texts are held once; only then it is known how much they are when written out.
+                reader.require_room(sum(_text_bytes(column) for column in batch.columns))
                 columns = [as_text(column) for column in batch.columns]
                 for row in zip(*columns, strict=True):
                     reader.add_row(row)

@@ -6,6 +6,7 @@ original bytes come back exactly. Afterwards every address and every raw record 
 """
 
 import codecs
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -28,7 +29,17 @@ LONGEST_BOM = 4
 UNPAIRED = b"\xff"
 """Stands for the odd last byte of UTF-16 or UTF-32; it occurs in no other place of what we make."""
 MAX_WHOLE_BYTES = 512 << 20
-CONTINUATION_MASK, CONTINUATION, FIRST_OF_FOUR = 0xC0, 0x80, 0xF0
+CONTINUATION_MASK, CONTINUATION, FIRST_LEAD, FIRST_OF_FOUR = 0xC0, 0x80, 0xC2, 0xF0
+SEEMS_UTF8 = re.compile(
+    rb"(?<![\x80-\xff])"
+    rb"(?:\xc2[\xa0-\xbf]|[\xc3-\xc5\xce-\xd1][\x80-\xbf]|\xe2\x80[\x90-\xbf]|\xe2\x82\xac|\xe2\x84\xa2)+"
+    rb"(?![\x80-\xff])"
+)
+"""Letters of European languages and usual signs in UTF-8, with nothing beside them that is not.
+
+In an encoding of one byte a letter they read as pairs such as `Ã¼`, which no language has; `É®`, which a brand may
+have, is none of them."""
+HELD_BYTES = 64
 Engine = Callable[[Iterator[bytes]], Iterator[RecordChunk]]
 
 
@@ -49,6 +60,8 @@ def in_file_bytes(blocks: Iterator[bytes], encoding: str, engine: Engine) -> Ite
         if start.startswith(mark):
             bom, name = mark, marked
             break
+    if not bom:
+        _refuse_other_width(start, name)
     body = _chain(start[len(bom) :], rest)
     if name != "utf-8":
         yield from _shifted(_through(body, name, engine), bom)
@@ -82,6 +95,27 @@ def _not_empty(body: Iterator[bytes]) -> Iterator[bytes]:
         raise SetAsideError("empty_file", "The file holds nothing but a byte order mark; ask for it again.")
 
 
+def _refuse_other_width(start: bytes, name: str) -> None:
+    """Refuse bytes without the zero bytes that every delimiter and line end has in UTF-16 and UTF-32, or with others.
+
+    Raises:
+        SetAsideError: `wrong_encoding`.
+    """
+    if name[:6] not in ("utf-16", "utf-32") or not start:
+        return
+    places = np.flatnonzero(np.frombuffer(start, dtype=np.uint8) == 0)
+    in_first = int(np.count_nonzero(places % 2 == 0))
+    in_second = len(places) - in_first
+    is_other = in_first > in_second if name == "utf-16-le" else in_first < in_second if name == "utf-16-be" else False
+    if not len(places) or is_other:
+        seems = "UTF-16 with the other byte first" if len(places) else "of one byte a letter, such as UTF-8"
+        raise SetAsideError(
+            "wrong_encoding",
+            f"The contract says {name}, and the content seems to be {seems}; set files.encoding, or ask for a byte "
+            "order mark.",
+        )
+
+
 def _plain_name(encoding: str, start: bytes) -> str:
     try:
         name = codecs.lookup(encoding).name
@@ -112,8 +146,8 @@ class _Codec:
 
     def to_utf8(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield UTF-8, or what is invalid in it where the source is."""
-        if self.unit == 1 and not is_single_byte(self.name):
-            yield self._whole_to_utf8(blocks)
+        if self.unit == 1:
+            yield from self._bytes_to_utf8(blocks) if is_single_byte(self.name) else [self._whole_to_utf8(blocks)]
             return
         decoder = codecs.getincrementaldecoder(self.name)(self.errors)
         held = b""
@@ -137,6 +171,29 @@ class _Codec:
         self.unpaired = held
         if held:
             yield UNPAIRED * len(held)
+
+    def _bytes_to_utf8(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        """Every byte is a letter; what is plainly UTF-8 instead is made invalid, and its record is set aside."""
+        if "a,;\n".encode(self.name, "ignore") != b"a,;\n":
+            for block in blocks:
+                yield block.decode(self.name, self.errors).encode("utf-8", "surrogatepass")
+            return
+        held = b""
+        for block in blocks:
+            data = held + block
+            # A letter of UTF-8 may go on in the next block.
+            held = b"" if data.isascii() else data[len(data) - _open_end(data) :]
+            yield self._marked(data[: len(data) - len(held)])
+        yield self._marked(held)
+
+    def _marked(self, data: bytes) -> bytes:
+        text = data.decode(self.name, self.errors)
+        if not data.isascii() and _has_pair(data):
+            text = "".join(
+                part.decode("ascii", "surrogateescape") if number % 2 else part.decode(self.name, self.errors)
+                for number, part in enumerate(_cut_at(data))
+            )
+        return text.encode("utf-8", "surrogatepass")
 
     def _whole_to_utf8(self, blocks: Iterator[bytes]) -> bytes:
         """Encodings of one to four bytes a character: read whole, because not every one can be undone in pieces."""
@@ -171,6 +228,30 @@ class _Codec:
             lengths = {char: len(char.encode(self.name, self.errors)) for char in set(text)}
             widths[is_first] = [lengths[char] for char in text]
         return widths
+
+
+def _open_end(data: bytes) -> int:
+    """Return how many bytes at the end are beyond ASCII without a break, up to a limit."""
+    size = 0
+    while size < min(len(data), HELD_BYTES) and data[len(data) - size - 1] >= CONTINUATION:
+        size += 1
+    return size
+
+
+def _has_pair(data: bytes) -> bool:
+    """Tell quickly whether anything could be a letter of UTF-8."""
+    codes = np.frombuffer(data, dtype=np.uint8)
+    return bool(((codes[:-1] >= FIRST_LEAD) & ((codes[1:] & CONTINUATION_MASK) == CONTINUATION)).any())
+
+
+def _cut_at(data: bytes) -> Iterator[bytes]:
+    """Yield what lies between letters of UTF-8, and such letters, in turn."""
+    position = 0
+    for found in SEEMS_UTF8.finditer(data):
+        yield data[position : found.start()]
+        yield found.group()
+        position = found.end()
+    yield data[position:]
 
 
 @lru_cache(maxsize=32)
@@ -212,7 +293,7 @@ def _restored(chunk: RecordChunk, codec: _Codec, base: int) -> RecordChunk:
     set_aside["raw"] = pd.Series(raws, index=set_aside.index, dtype="object")
     is_bad = set_aside["reason"] == "bad_bytes"
     set_aside["sentence"] = [
-        bad_bytes_sentence(raw, codec.name) if bad else sentence
+        _bad_bytes(raw, codec.name, sentence) if bad else sentence
         for raw, bad, sentence in zip(set_aside["raw"], is_bad, set_aside["sentence"], strict=True)
     ]
     return replace(
@@ -224,6 +305,23 @@ def _restored(chunk: RecordChunk, codec: _Codec, base: int) -> RecordChunk:
         non_data=_moved_frame(chunk.non_data, moved),
         content=content,
         content_start=base,
+    )
+
+
+def _bad_bytes(raw: bytes, name: str, sentence: str) -> str:
+    """Say in terms of the file's encoding what is wrong with the bytes of a record."""
+    try:
+        raw.decode(name)
+    except UnicodeDecodeError:
+        return bad_bytes_sentence(raw, name)
+    seems = SEEMS_UTF8.search(raw)
+    if seems is None or not is_single_byte(name):
+        return sentence
+    shown = seems.group()
+    return (
+        f"has the bytes {shown.hex(' ').upper()}, which are '{shown.decode()}' in UTF-8 and "
+        f"'{shown.decode(name, 'replace')}' in {name}; set files.encoding to utf-8 if the sender has changed it, "
+        f"or ask for the file in {name}"
     )
 
 

@@ -1,6 +1,7 @@
 """Unpacking: a stream of the content's bytes, whatever it came wrapped in, within limits."""
 
 import gzip
+import os
 import stat
 import struct
 import zipfile
@@ -17,6 +18,9 @@ MAX_RATIO = 200
 RATIO_FREE_BYTES = 64 << 20
 MAX_UNPACKED_BYTES = 20 << 30
 MAX_MEMBERS = 10_000
+MAX_DIRECTORY_BYTES = 16 << 20
+END_OF_DIRECTORY, END_OF_DIRECTORY_64 = b"PK\x05\x06", b"PK\x06\x06"
+LONGEST_ZIP_END = 22 + 0xFFFF
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 SPREADSHEET_MEMBERS = {"[Content_Types].xml", "mimetype"}
@@ -64,6 +68,31 @@ def require_unpacked_size(packed: int, unpacked_size: int) -> None:
             "archive_too_large",
             f"The file unpacks to more than {MAX_RATIO} times its size; if it is honest, ask for it unpacked.",
         )
+
+
+def require_few_members(stream: BinaryIO) -> None:
+    """Refuse a zip with a huge list of members before the library reads the list into memory.
+
+    Raises:
+        SetAsideError: `archive_too_large`.
+    """
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - LONGEST_ZIP_END - 20 - 56))
+    tail = stream.read()
+    stream.seek(0)
+    members = listed = 0
+    # Whichever of these the library will believe: the largest counts.
+    for mark, form, place in ((END_OF_DIRECTORY, "<HHII", 8), (END_OF_DIRECTORY_64, "<QQQQ", 24)):
+        at = tail.find(mark)
+        while at >= 0:
+            if at + place + struct.calcsize(form) <= len(tail):
+                _, count, directory, _ = struct.unpack_from(form, tail, at + place)
+                if (count == 0xFFFF or directory == 0xFFFFFFFF) and END_OF_DIRECTORY_64 in tail:  # noqa: PLR2004
+                    count = directory = 0  # zip's own words for "see the longer record"
+                members, listed = max(members, count), max(listed, directory)
+            at = tail.find(mark, at + 1)
+    if members > MAX_MEMBERS or listed > MAX_DIRECTORY_BYTES:
+        raise SetAsideError("archive_too_large", f"The zip has {members:,} members; at most {MAX_MEMBERS:,} are read.")
 
 
 def _empty() -> SetAsideError:
@@ -114,6 +143,8 @@ def _gunzip(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _unzip(stream: BinaryIO, files: Files) -> Iterator[bytes]:
+    require_few_members(stream)
+    size = os.fstat(stream.fileno()).st_size
     try:
         archive = zipfile.ZipFile(stream)
     except zipfile.BadZipFile as error:
@@ -133,7 +164,8 @@ def _unzip(stream: BinaryIO, files: Files) -> Iterator[bytes]:
                         _refuse_nested(block)
                     is_first = False
                     total += len(block)
-                    require_unpacked_size(packed, total)
+                    # Members may share their packed bytes: no more than the file has are counted.
+                    require_unpacked_size(min(packed, size), total)
                     last = block[-1:]
                     yield block
 

@@ -12,7 +12,7 @@ from typing import NoReturn
 from xml.parsers import expat
 
 from etl_pipeline.bronze_layer.chunks import text_fault
-from etl_pipeline.bronze_layer.record_chunks import ChunkBuilder, Fault
+from etl_pipeline.bronze_layer.record_chunks import ChunkBuilder, Fault, require_few_characters
 from etl_pipeline.contracts.format import Files
 from etl_pipeline.contracts.values import RecordChunk
 from etl_pipeline.core.errors import SetAsideError, UsageError
@@ -99,8 +99,16 @@ class _Handler:
             self._hand_up(element)
         if depth == 1 or not self._open:
             # The outermost element of the path is complete, and with it the parents' fields.
-            self.ready += [_Ready(record.start, record.line_no, *_flat(record)) for record in self.waiting]
+            self.ready += self._complete()
             self.waiting = []
+
+    def _complete(self) -> Iterator[_Ready]:
+        characters = 0
+        for record in self.waiting:
+            fields, fault = _flat(record)
+            characters += sum(map(len, fields.values()))
+            require_few_characters(characters)
+            yield _Ready(record.start, record.line_no, fields, fault)
 
     def _hand_up(self, element: _Element) -> None:
         """A closed element is a field of the one around it."""

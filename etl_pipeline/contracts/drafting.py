@@ -168,6 +168,10 @@ class _Draft:
                 f"  logical_time: {{path: '{regex}', format: '{form}'}}",
                 unsure="is this when the sender made the file?",
             )
+        if sample.rows and not sample.is_cut:
+            few, many = max(1, len(sample.rows) // 10), len(sample.rows) * 10
+            self.add(f"  # records: {{at_least: {few}, at_most: {many}}}  (this one has {len(sample.rows)}; a file "
+                     "outside waits for a person)")  # fmt: skip
 
     def _reading(self) -> None:
         looks = self.profiles.values()
@@ -196,8 +200,21 @@ class _Draft:
         words = sorted({word for look in looks for word in look.null_words})
         if words:
             self.add(f"  null_tokens: {json.dumps(words)}", unsure="do these texts mean empty?")
+        largest = self._largest_quantity()
+        if largest:
+            self.add(
+                f"  # plausible: {{most: {largest * 10}}}  (largest quantity here: {largest}; no bound without it)"
+            )
         self.add("  unknown_product: quarantine", unsure="`create` if no other feed has the products")
         self.add("  unknown_location: quarantine", unsure="`create` if no other feed has the places")
+
+    def _largest_quantity(self) -> int | None:
+        """Return the largest whole part of a quantity in the sample; None where it has none that is plainly written."""
+        column = self.meaning.best("quantity", "on_hand")
+        texts = (row.get(column, "").strip().lstrip("+-") for row in self.sample.rows) if column else ()
+        return max(
+            (int(text.partition(".")[0]) for text in texts if re.fullmatch(r"\d{1,15}(\.\d*)?", text)), default=None
+        )
 
     def _key(self) -> None:
         made = self.meaning
@@ -231,7 +248,7 @@ class _Draft:
                 "  # A till line is a movement too: copy it with `fact: movement`, `movement_class: {const: sale}`"
             )
             self.add("  # and `quantity: {from: ..., negate: true}`, unless another feed tells the stock.")
-        self.add("# schedule: {every_hours: 24}  (when files are due)")
+        self.add("# schedule: {every_hours: 24}  (when files are due; each: folder, if every store sends its own)")
 
     def _fact_column(self, kind: str, name: str, *, required: bool) -> None:
         words = _SOURCES.get(name, ())

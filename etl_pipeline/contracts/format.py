@@ -40,6 +40,13 @@ class Delimited(Strict):
     skip_lines: Annotated[int, Field(description="Lines before the header (a preamble).", ge=0)] = 0
     comment: Annotated[str | None, Field(description="Lines starting with this are no data.")] = None
     multiline: Annotated[bool, Field(description="Quoted fields may hold line breaks.")] = True
+    last_line_end: Annotated[
+        Literal["optional", "required"],
+        Field(
+            description="required: the sender ends every line, so a file whose last line has no end was cut short and "
+            "is set aside."
+        ),
+    ] = "optional"
     trailer: Trailer | None = None
 
     @model_validator(mode="after")
@@ -104,6 +111,22 @@ class LogicalTime(Strict):
         return self
 
 
+class Volume(Strict):
+    """How many records a file may have. One outside of it is set aside whole until a person has looked at it."""
+
+    at_least: Annotated[int | None, Field(description="Fewest data records of a file that has any.", ge=1)] = None
+    at_most: Annotated[int | None, Field(description="Most data records of a file.", ge=1)] = None
+    allow_empty: Annotated[
+        bool, Field(description="A file with a header and no records says `no activity` and is let in.")
+    ] = True
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Volume":
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError("`at_least` is more than `at_most`; no file could pass")
+        return self
+
+
 class Files(Strict):
     """Where the files of a feed are found and how they are read."""
 
@@ -123,6 +146,7 @@ class Files(Strict):
     xlsx: Xlsx = Xlsx()
     xml: Xml | None = None
     logical_time: LogicalTime | None = None
+    records: Volume = Volume()
     aliases: Annotated[
         dict[str, list[str]],
         Field(description="Other names under which a column may arrive: {name: [other, ...]}."),

@@ -70,8 +70,13 @@ class Value(Strict):
         None
     )
     clean: Annotated[
-        list[Literal["upper", "lower", "strip_leading_zeros", "strip_decimal_zero", "digits_only", "no_blanks"]],
-        Field(description="Text repairs. Every value is trimmed and put into Unicode NFKC in any case."),
+        list[
+            Literal["upper", "lower", "strip_leading_zeros", "strip_decimal_zero", "digits_only", "no_blanks", "gtin"]
+        ],
+        Field(
+            description="Text repairs. Every value is trimmed and put into Unicode NFKC in any case. `gtin` puts lost "
+            "leading zeros back, to 13 digits, where the check digit is right; use it on both sides of a lookup."
+        ),
     ] = []
     pad: Annotated[int | None, Field(description="Fill with leading zeros up to this length.")] = None
     null_if: Annotated[list[str], Field(description="Texts that mean empty here.")] = []
@@ -200,7 +205,22 @@ class Fix(Strict):
 class Plausible(Strict):
     """Bounds outside which a record waits for a person."""
 
-    most: Annotated[float | int | None, Field(description="Greatest absolute quantity of a record.")] = None
+    most: Annotated[
+        float | int | None,
+        Field(
+            description="Greatest absolute quantity of a record, in base units. Give one: it keeps 999999 and the like "
+            "out of stock. Without it any quantity counts.",
+            gt=0,
+        ),
+    ] = None
+    most_variance: Annotated[
+        float | int | None,
+        Field(
+            description="Greatest difference between a count and what the ledger said just before it, in base units. "
+            "A count beyond it counts, and stands in `gold.count_review` for a second look.",
+            gt=0,
+        ),
+    ] = None
 
 
 class Reading(Strict):
@@ -218,6 +238,14 @@ class Reading(Strict):
     future_tolerance_hours: Annotated[
         int, Field(description="Times later than the file's own time plus this are set aside.")
     ] = 36
+    past_tolerance_days: Annotated[
+        int | None,
+        Field(
+            description="Times earlier than the file's own time minus this are set aside: a clock that was reset to "
+            "1970. Late records are no fault, so be generous; without it no time is too early.",
+            ge=1,
+        ),
+    ] = None
     currency: Annotated[str | None, Field(description="Currency of money columns. The retailer's if not given.")] = None
     role: Annotated[
         Literal["authority", "shadow"] | None,
@@ -231,6 +259,15 @@ class Reading(Strict):
         "quarantine"
     )
     plausible: Plausible = Plausible()
+    clock_tolerance_minutes: Annotated[
+        float,
+        Field(
+            description="How far the source's clocks may be off. Movements so near to a count may belong to either "
+            "side of it: `gold.stock_band` says what that makes of on-hand.",
+            ge=0,
+            le=1440,
+        ),
+    ] = 2
 
 
 class Schedule(Strict):
@@ -238,6 +275,17 @@ class Schedule(Strict):
 
     every_hours: Annotated[float | None, Field(description="Hours between files.", gt=0)] = None
     grace_hours: Annotated[float, Field(description="Hours of patience.", ge=0)] = 2
+    each: Annotated[
+        Literal["feed", "folder"],
+        Field(description="folder: each folder of the inbox (one a store, say) owes a file of its own every time."),
+    ] = "feed"
+    time_marks: Annotated[
+        Literal["start", "end"],
+        Field(
+            description="What a file's own time marks of the period that it covers: its start (the day in a name) or "
+            "its end (the moment when it was written)."
+        ),
+    ] = "start"
 
 
 class Extract(Strict):
@@ -310,6 +358,9 @@ class Retailer(Strict):
     authority: Annotated[
         list[AuthorityRule] | None, Field(description="Replaces the default table; see docs/contracts.md.")
     ] = None
+    transit_days: Annotated[
+        float, Field(description="Days after which goods between two places are overdue.", gt=0)
+    ] = 7
     snapshot_days: Annotated[int, Field(description="Closed business days that the flow keeps snapshots of.", ge=0)] = (
         35
     )

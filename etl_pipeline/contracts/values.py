@@ -89,13 +89,15 @@ class RecordChunk:
     @property
     def all_addresses(self) -> Addresses:
         """Every record of the piece in order of its place: data, set aside and non-data."""
-        names = ["record_no", "line_no", "byte_start", "byte_end"]
-        parts = [f[names] for f in (self.addresses.frame(), self.set_aside, self.non_data) if len(f)]
-        if not parts:
-            empty = np.empty(0, dtype=np.int64)
-            return Addresses(empty, empty, empty, empty)
-        whole = pd.concat(parts).sort_values("record_no", kind="stable")
-        return Addresses(*(whole[n].to_numpy(dtype=np.int64) for n in names))
+        names = ("record_no", "line_no", "byte_start", "byte_end")
+        own = [getattr(self.addresses, name) for name in names]
+        frames = [frame for frame in (self.set_aside, self.non_data) if len(frame)]
+        found = [
+            np.concatenate([mine, *(frame[name].to_numpy(dtype=np.int64) for frame in frames)])
+            for mine, name in zip(own, names, strict=True)
+        ]
+        order = np.argsort(found[0], kind="stable")
+        return Addresses(*(values[order] for values in found))
 
 
 SET_ASIDE_COLUMNS = ["record_no", "line_no", "byte_start", "byte_end", "raw", "reason", "sentence"]
@@ -110,7 +112,9 @@ class References:
         sets: lookup set -> frame indexed by key (text), one text column an attribute.
             The built-in set `product` has base_unit and is_created; `location` has zone, location_kind and
             day_close_minutes; `alias` maps to product_code; `unit` is keyed `product|unit`
-            (product empty for all) with numerator and denominator.
+            (product empty for all) with numerator and denominator. In `alias` and `unit` a key that means several
+            things one after the other has several rows, the latest first; valid_from is the start of each, in
+            microseconds since 1970.
     """
 
     sets: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -125,10 +129,14 @@ class References:
 
 @dataclass(frozen=True)
 class Part:
-    """A chunk and the file that it is of. Parts of one feed are conformed together: small files cost little."""
+    """A chunk and the file that it is of. Parts of one feed are conformed together: small files cost little.
+
+    `accepted` are records whose quantity a person has let in although it is out of the contract's bounds.
+    """
 
     landed: Landed
     chunk: RecordChunk
+    accepted: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

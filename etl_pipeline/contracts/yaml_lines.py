@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from etl_pipeline.contracts.expressions import Path_, did_you_mean
 from etl_pipeline.contracts.model import Test
+from etl_pipeline.core.log import printable
 
 MOST_BYTES = 256_000
 MOST_NODES = 20_000
@@ -81,7 +82,7 @@ class Mistake:
     def __str__(self) -> str:
         """Return it as one line for a person."""
         place = f" {self.path}:" if self.path else ""
-        return f"  {self.file}, line {self.line}:{place} {self.text}"
+        return printable(f"  {self.file}, line {self.line}:{place} {self.text}")
 
 
 class _Loader(yaml.BaseLoader):

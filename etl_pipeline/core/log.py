@@ -10,8 +10,12 @@ from typing import TextIO
 from etl_pipeline.core.settings import redact
 
 _FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-# Control characters, and the marks that reverse or break a line on a screen.
-_UNSAFE = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+# Control characters, the marks that reverse or break a line on a screen, invisible ones, and halves of surrogate pairs,
+# as which Python holds the bytes of a file's name that are not UTF-8. Joiners stay: scripts and emoji need them.
+_UNSAFE = (
+    r"\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\ud800-\udfff\U000e0000-\U000e007f"
+)
 _UNSAFE_IN_LINE = re.compile(rf"[\t\n{_UNSAFE}]")
 _UNSAFE_IN_BLOCK = re.compile(rf"[{_UNSAFE}]")
 

@@ -8,13 +8,15 @@ from etl_pipeline.core.errors import UsageError
 SAFE_NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}$")
 LAYERS = ("bronze", "silver", "gold", "ops")
 PROD = "prod"
+FIXED_PATH = "-c search_path=pg_catalog,pg_temp"
+"""Option of every connection of ours: nobody's function, operator or table is taken for the server's own."""
 
 
 def safe_name(text: str, what: str) -> str:
     """Return the text if it is a safe name; raise UsageError otherwise."""
     if not SAFE_NAME.match(text):
         raise UsageError(
-            f"{what} '{text[:60]}' is not a safe name: use small letters, digits and underscores, starting with a "
+            f"{what} {text[:60]!a} is not a safe name: use small letters, digits and underscores, starting with a "
             "letter, 48 at most."
         )
     return text

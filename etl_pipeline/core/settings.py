@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from dotenv import dotenv_values
 
@@ -14,6 +15,17 @@ _NAMED_SECRET = re.compile(
     r"(?P<start>\b\w*(?:password|passwd|pwd|secret|token|api_?key)['\"]?\s*[=:]\s*)(?:'[^']*'|\"[^\"]*\"|[^\s&,;'\"]+)",
     re.IGNORECASE,
 )
+_URL = re.compile(
+    r"(?P<start>[a-z][a-z0-9+.-]*://[^\s:/@]*):(?P<password>.+)@(?P<rest>[^@]*)", re.IGNORECASE | re.DOTALL
+)
+_QUERY_SECRET = re.compile(r"[?&](?:\w*password|token|api_?key|secret)=([^&#\s]+)", re.IGNORECASE)
+# PWD and OLDPWD are the shell's folders, and what ends in FILE names one.
+_SECRET_NAME = re.compile(
+    r"^(?!.*_(?:file|path|dir)$).*(?:password|passwd|_pwd$|secret|token|api_?key|webhook)", re.IGNORECASE
+)
+_SHORTEST_SECRET, _SHORTEST_PART = 8, 6
+_known_secrets: set[str] = set()
+"""Secrets that this process was given: whatever form an error of a library shows them in, the output does not."""
 _WEBHOOK = re.compile(r"(?P<start>hooks\.slack\.com/[a-z]+/)[^\s'\"]+", re.IGNORECASE)
 
 
@@ -64,6 +76,8 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
     """
     written = {name: value for name, value in dotenv_values(cwd / ".env").items() if value}
     values = {**written, **{name: value for name, value in environ.items() if value}}
+    for name, value in values.items():
+        remember_secrets(value, is_secret=_SECRET_NAME.search(name) is not None)
     url = values.get("SYSTOCK_DATABASE_URL")
     if url is not None and "://" not in url:
         raise UsageError("SYSTOCK_DATABASE_URL is no URL. Write it as postgresql://user:password@host:5432/database.")
@@ -73,8 +87,35 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
     return Settings(home=cwd / home, database_url=url, environ=values)
 
 
+def remember_secrets(text: str, *, is_secret: bool = False) -> None:
+    """Keep a secret, or the password of a URL, out of everything that is shown from now on.
+
+    A password that is not percent-encoded breaks a URL into other parts, and libraries then complain about a part:
+    so its parts count, too. Very short ones, and those that stand elsewhere in the URL, would only garble the output.
+
+    Args:
+        text: a setting's value.
+        is_secret: the whole value is a secret; otherwise only the password of a URL is.
+    """
+    if is_secret and len(text) >= _SHORTEST_SECRET and "://" not in text:
+        _known_secrets.add(text)
+    if "://" in text:
+        _known_secrets.update(s for s in map(unquote, _QUERY_SECRET.findall(text)) if len(s) >= _SHORTEST_PART)
+    found = _URL.fullmatch(text.strip())
+    if found is None:
+        return
+    password = found["password"]
+    cuts = [cut.start() for cut in re.finditer(r"[/?#@:]", password)]
+    parts = {password, unquote(password), *re.split(r"[/?#@:]", password)}
+    parts |= {part for cut in cuts for part in (password[:cut], password[cut + 1 :])}
+    beside = f"{found['start']} {found['rest']}".lower()
+    _known_secrets.update(part for part in parts if len(part) >= _SHORTEST_PART and part.lower() not in beside)
+
+
 def redact(text: str) -> str:
     """Return a URL, or any text with URLs and settings in it, without its passwords."""
+    for secret in sorted(_known_secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
     text = _URL_PASSWORD.sub(r"\g<start>:***@", text)
     text = _NAMED_SECRET.sub(r"\g<start>***", text)
     return _WEBHOOK.sub(r"\g<start>***", text)

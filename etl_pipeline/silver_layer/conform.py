@@ -1,7 +1,7 @@
 """A chunk of text becomes typed facts. Pure: the same chunk, contract and references give the same answer."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -140,7 +140,7 @@ def _yield_all(
         if rule.fact == "reference":
             made.append((number, rule, index, _reference_rows(part, rule)))
             continue
-        there = setting if whole else replace(setting, logical_time=setting.logical_time.take(pa.array(index)))
+        there = setting if whole else setting.narrowed(index)
         columns = make_facts(part, there, known, rule)
         made.append((number, rule, index, columns))
         if rule.fact in OWN_FIRST:
@@ -165,6 +165,15 @@ def _whole(parts: list[Part]) -> tuple[pd.DataFrame, Addresses, np.ndarray]:
     return text, Addresses(*joined), part
 
 
+def _let_in(parts: list[Part], part: np.ndarray, addresses: Addresses) -> np.ndarray:
+    """Return the mask of the records that a person has let in."""
+    let_in = np.zeros(len(part), dtype=bool)
+    for number, one in enumerate(parts):
+        if one.accepted:
+            let_in |= (part == number) & np.isin(addresses.record_no, list(one.accepted))
+    return let_in
+
+
 def conform(parts: list[Part], contract: Contract, rules: Rules, references: References) -> Conformed:
     """Turn text records of one feed into typed facts.
 
@@ -183,7 +192,9 @@ def conform(parts: list[Part], contract: Contract, rules: Rules, references: Ref
     is_void = holds(contract.void, columns, contract.reading) if contract.void else np.zeros(columns.rows, dtype=bool)
     known = Known()
     times = pa.array([p.landed.logical_time for p in parts], INSTANT).take(pa.array(part))
-    setting = Setting(rules.authority, contract.reading.currency or rules.currency, times)
+    setting = Setting(
+        rules.authority, contract.reading.currency or rules.currency, times, _let_in(parts, part, addresses)
+    )
     made, taken = _yield_all(contract, bench, setting, ~is_out & ~is_void, known)
     if contract.unmatched == "quarantine":
         judge.object_to(

@@ -1,7 +1,7 @@
 """The facts of one rule of a contract: columns made, judged, converted and completed."""
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from etl_pipeline.contracts.facts import FACT_KINDS, Column, FactKind
 from etl_pipeline.contracts.model import AuthorityRule, Value, Yield
 from etl_pipeline.silver_layer.authority import roles
-from etl_pipeline.silver_layer.codes import Known, check_codes, convert, resolve_products, unit_factors
+from etl_pipeline.silver_layer.codes import Known, check_codes, check_pieces, convert, resolve_products, unit_factors
 from etl_pipeline.silver_layer.numbers import DECIMAL, mask, parse_numbers
 from etl_pipeline.silver_layer.times import INSTANT, Instants, business_dates, parse_instants
 from etl_pipeline.silver_layer.values import (
@@ -29,6 +29,8 @@ ARROW_TYPES = {
 }  # fmt: skip
 FIRST = ("location_code", "product_code")
 NUMERIC = ("quantity", "money", "number", "integer")
+FIRST_CREDIBLE = datetime(1980, 1, 7, tzinfo=UTC)
+"""Clocks that lost their setting begin at 1900, 1904 or 1970, or with the first week of GPS in 1980."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,17 @@ class Setting:
         rules: authority rules that apply.
         currency: currency of money columns where the record names none.
         logical_time: the file's own time of each row (timestamp[us, UTC]), null where not known before reading.
+        let_in: mask of the rows whose quantity a person has let in.
     """
 
     rules: list[AuthorityRule]
     currency: str
     logical_time: pa.Array
+    let_in: np.ndarray
+
+    def narrowed(self, index: np.ndarray) -> "Setting":
+        """Return the setting of some of the rows."""
+        return replace(self, logical_time=self.logical_time.take(pa.array(index)), let_in=self.let_in[index])
 
 
 def _zones(bench: Bench, value: Value, made: dict[str, pa.Array]) -> pa.Array | str:
@@ -82,7 +90,17 @@ def _instant(bench: Bench, value: Value, label: str, made: dict[str, pa.Array]) 
     return read
 
 
-def _check_future(bench: Bench, setting: Setting, times: pa.Array) -> None:
+def _check_times(bench: Bench, setting: Setting, times: pa.Array) -> None:
+    """Object to times that no clock can have shown when the file was made, going by the file's own time."""
+    bench.judge.object_to(
+        mask(pc.less(times, pa.scalar(FIRST_CREDIBLE, INSTANT))),
+        "past_time",
+        lambda bad: [
+            f"event_time {times[int(i)].as_py():%Y-%m-%d %H:%M} UTC is what a clock says that was never set; ask the "
+            "sender for the time."
+            for i in bad
+        ],
+    )
     if setting.logical_time.null_count == len(setting.logical_time):
         return
     limit = pc.add(setting.logical_time, timedelta(hours=bench.contract.reading.future_tolerance_hours))
@@ -92,6 +110,18 @@ def _check_future(bench: Bench, setting: Setting, times: pa.Array) -> None:
         lambda bad: [
             f"event_time {times[int(i)].as_py():%Y-%m-%d %H:%M} UTC lies after the file's own time "
             f"{setting.logical_time[int(i)].as_py():%Y-%m-%d %H:%M}; ask the sender."
+            for i in bad
+        ],
+    )
+    days = bench.contract.reading.past_tolerance_days
+    if days is None:
+        return
+    bench.judge.object_to(
+        mask(pc.less(times, pc.subtract(setting.logical_time, timedelta(days=days)))),
+        "past_time",
+        lambda bad: [
+            f"event_time {times[int(i)].as_py():%Y-%m-%d %H:%M} UTC lies more than {days} days before the file's own "
+            f"time {setting.logical_time[int(i)].as_py():%Y-%m-%d %H:%M}: was a clock reset? Ask the sender."
             for i in bad
         ],
     )
@@ -108,7 +138,7 @@ def _mapped_column(bench: Bench, setting: Setting, rule: Yield, column: Column, 
         read = _instant(bench, value, label, made)
         if column.name == "event_time":
             made["is_time_ambiguous"] = pa.array(read.ambiguous)
-            _check_future(bench, setting, read.values)
+            _check_times(bench, setting, read.values)
         out = read.values
     elif column.type in NUMERIC:
         out = number_of(bench, value, label)
@@ -135,12 +165,18 @@ def _default(bench: Bench, column: Column, rows: int) -> pa.Array:
     return pa.repeat(pa.scalar(column.default, kind), rows)
 
 
+def _times(made: dict[str, pa.Array]) -> pa.Array | None:
+    """Return the time of each fact, by which codes and units mean what they meant then."""
+    return made.get("event_time", made.get("effective_from"))
+
+
 def _resolve_codes(bench: Bench, kind: FactKind, known: Known, made: dict[str, pa.Array]) -> None:
     """Resolve products and places of a fact and check that the masters know them."""
     if "location_code" in made and kind.name != "location":
         check_codes(bench, known, "location", made["location_code"], f"{kind.name}.location_code")
     if "product_code" in made and kind.name != "product":
-        made["product_code"] = resolve_products(bench, known, made["product_code"])
+        if kind.name != "alias":  # an alias of an alias would mean another product after each order of arrival
+            made["product_code"] = resolve_products(bench, known, made["product_code"], _times(made))
         check_codes(bench, known, "product", made["product_code"], f"{kind.name}.product_code")
 
 
@@ -154,7 +190,7 @@ def _check_ratio(bench: Bench, kind: FactKind, made: dict[str, pa.Array]) -> Non
         )
 
 
-def _convert_quantities(bench: Bench, kind: FactKind, made: dict[str, pa.Array]) -> None:
+def _convert_quantities(bench: Bench, setting: Setting, kind: FactKind, made: dict[str, pa.Array]) -> None:
     """Turn quantities into base units and check them against the contract's bounds."""
     if kind.name == "unit_conversion":
         _check_ratio(bench, kind, made)
@@ -162,19 +198,22 @@ def _convert_quantities(bench: Bench, kind: FactKind, made: dict[str, pa.Array])
         return
     if "source_quantity" in kind.by_name:
         made["source_quantity"] = made["quantity"]
-    factors = unit_factors(bench, made["product_code"], made["unit_code"])
+    factors = unit_factors(bench, made["product_code"], made["unit_code"], _times(made))
     for column in kind.columns:
         if column.type == "quantity" and column.name != "source_quantity":
             made[column.name] = convert(bench, made[column.name], factors, f"{kind.name}.{column.name}")
+    if "event_time" in kind.by_name:
+        check_pieces(bench, made["product_code"], made.get("quantity"), f"{kind.name}.quantity")
     most = bench.contract.reading.plausible.most
     if most is not None and "quantity" in made:
         over = mask(pc.greater(pc.abs(made["quantity"]), pc.cast(pa.scalar(str(most)), DECIMAL)))
         bench.judge.object_to(
-            over,
+            over & ~setting.let_in,
             "implausible_quantity",
             lambda bad: [
-                f"quantity {made['quantity'][int(i)].as_py():f} is over the contract's bound of {most}; check it, then "
-                "raise `plausible.most` or have it resent."
+                f"quantity {made['quantity'][int(i)].as_py().normalize():f} is over the contract's bound of {most}; "
+                "have it resent if it is wrong. If it is right, let it in (systock quarantine accept) or raise "
+                "`plausible.most`."
                 for i in bad
             ],
         )
@@ -214,7 +253,7 @@ def make_facts(bench: Bench, setting: Setting, known: Known, rule: Yield) -> dic
     for column in ordered:
         made[column.name] = _mapped_column(bench, setting, rule, column, made)
     _resolve_codes(bench, kind, known, made)
-    _convert_quantities(bench, kind, made)
+    _convert_quantities(bench, setting, kind, made)
     _complete(bench, setting, kind, made)
     if "is_time_ambiguous" in kind.by_name:
         made.setdefault("is_time_ambiguous", pa.array(np.zeros(bench.columns.rows, dtype=bool)))

@@ -1,12 +1,15 @@
 """Codes looked up in masters: what is found, and what would have to be asked for."""
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_pipeline.contracts.values import References
+from etl_pipeline.silver_layer.numbers import mask
 
 
 @dataclass
@@ -50,6 +53,30 @@ class Lookups:
         if frame is None or not len(frame):
             return pa.repeat(pa.scalar(False), len(keys))
         return pc.is_in(keys, value_set=self._index(name, frame), skip_nulls=True)
+
+    def find_at(self, name: str, attribute: str, keys: pa.Array, times: pa.Array | None) -> tuple[pa.Array, pa.Array]:
+        """Like `find`, where a key may mean several things one after the other: each row gets what held at its time."""
+        self.note(name, keys)
+        return self.peek_at(name, attribute, keys, times)
+
+    def peek_at(self, name: str, attribute: str, keys: pa.Array, times: pa.Array | None) -> tuple[pa.Array, pa.Array]:
+        """Like `find_at`, without remembering the keys."""
+        values, found = self.peek(name, attribute, keys)
+        frame = self.references.sets.get(name)
+        if frame is None or times is None or "valid_from" not in frame.columns or not frame.index.has_duplicates:
+            return values, found
+        dated = frame[frame.index.duplicated(keep=False)]
+        versions = {key: rows.sort_values("valid_from") for key, rows in dated.groupby(level=0)}
+        rows = np.flatnonzero(mask(pc.is_in(keys, value_set=pa.array(list(versions), pa.string()))))
+        out = values.to_pylist()
+        instants = pc.cast(times, pa.int64()).to_pylist()
+        for row in rows.tolist():
+            if instants[row] is not None:
+                history = versions[keys[row].as_py()]
+                # What came first holds before its own start too.
+                place = max(0, bisect_right(history["valid_from"].tolist(), instants[row]) - 1)
+                out[row] = history[attribute].iloc[place]
+        return pa.array(out, pa.string()), found
 
     @staticmethod
     def _index(name: str, frame: pd.DataFrame) -> pa.Array:

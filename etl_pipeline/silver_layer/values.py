@@ -12,10 +12,12 @@ from etl_pipeline.contracts.facts import Column
 from etl_pipeline.contracts.model import Contract, Value
 from etl_pipeline.silver_layer.columns import Columns
 from etl_pipeline.silver_layer.conditions import scalar_text
+from etl_pipeline.silver_layer.gtin import whole_gtins
 from etl_pipeline.silver_layer.judge import Judge
 from etl_pipeline.silver_layer.lookups import Lookups
 from etl_pipeline.silver_layer.numbers import DECIMAL, calculate, mask, narrow, parse_numbers
 
+LOST_LETTER = "\ufffd"
 MIXED_SCRIPT = r"[\p{Cyrillic}\p{Greek}\p{Armenian}]"
 
 
@@ -54,6 +56,7 @@ def _cleaned(text: pa.Array, value: Value) -> pa.Array:
         "strip_leading_zeros": lambda t: pc.replace_substring_regex(t, pattern=r"^0+(.)", replacement=r"\1"),
         "strip_decimal_zero": lambda t: pc.replace_substring_regex(t, pattern=r"^(\d+)\.0+$", replacement=r"\1"),
         "digits_only": lambda t: pc.replace_substring_regex(t, pattern=r"\D", replacement=""),
+        "gtin": whole_gtins,
         "no_blanks": lambda t: pc.replace_substring_regex(t, pattern=r"\s", replacement=""),
     }
     for name in value.clean:
@@ -125,8 +128,21 @@ def text_of(bench: Bench, value: Value, label: str) -> pa.Array:
         text = _mapped(bench, text, value, label)
     if value.default is not None:
         text = pc.coalesce(text, pa.scalar(value.default))
+    _refuse_lost_letters(bench, text, label)
     empty = pc.equal(text, "")
     return pc.if_else(pc.fill_null(empty, False), pa.scalar(None, pa.string()), text)
+
+
+def _refuse_lost_letters(bench: Bench, text: pa.Array, label: str) -> None:
+    """Object to U+FFFD: the sender, or one before it, could not read a letter and put that in its place."""
+    bench.judge.object_to(
+        mask(pc.match_substring(text, LOST_LETTER)),
+        "bad_bytes",
+        lambda bad: [
+            f"{label}: '{text[int(i)].as_py()}' has U+FFFD where a letter was lost before it was sent; ask the sender."
+            for i in bad
+        ],
+    )
 
 
 def code_of(bench: Bench, value: Value, label: str) -> pa.Array:

@@ -10,6 +10,7 @@ _REVIEW_WEEKDAYS = (0, 2, 4)  # the weekday on which each supplier is ordered fr
 _COVER_DAYS = 14
 _REORDER_DAYS = 9
 _CANCELLED, _SHORT, _SPLIT, _REVISED = 0.03, 0.10, 0.30, 0.30  # shares of lines; of orders for the last
+_OVER, _CUT = 0.03, 0.10  # shares of lines delivered with a pack too many; of split ones whose rest is cancelled
 _LEAD_DAYS = (3, 6)
 
 
@@ -17,7 +18,8 @@ class Purchasing:
     """The purchase orders of the warehouse.
 
     A line is ordered at 15:00 UTC, announced the next day (a second revision of the notice may lower it the day
-    after), and delivered whole or in two parts; then it closes. A few lines are cancelled before the notice.
+    after), and delivered whole or in two parts; then it closes. A few lines are cancelled before the notice, a few
+    after the first of two parts; of a few a pack too many comes, which no notice has told.
     Quantities are EA and whole packs.
     """
 
@@ -74,6 +76,9 @@ class Purchasing:
         sent = np.where(rng.random(size) < _SHORT, packs - packs // 4, packs) * pack
         first = np.where(rng.random(size) < _SPLIT, packs - packs // 3, packs) * pack
         first, sent = (np.where(is_cancelled, 0, part) for part in (np.minimum(first, sent), sent))
+        is_cut = (first < sent) & (rng.random(size) < _CUT)
+        over = np.where((rng.random(size) < _OVER) & ~is_cancelled & ~is_cut, pack, 0)
+        rest = np.where(is_cut, 0, sent - first) + over
         lead = int(rng.integers(*_LEAD_DAYS))
         frame = pd.DataFrame(
             {
@@ -86,18 +91,18 @@ class Purchasing:
                 "ordered_at": int(self._midnights[day]) + 15 * HOUR,
             }
         )
-        self._on_order[item] += sent
+        self._on_order[item] += first + rest
         last = day + lead + np.where(first < sent, 2, 0)
-        self._write_versions(frame, day, is_cancelled, last)
+        ended = np.where(is_cancelled, day + 1, np.where(is_cut, day + lead + 1, last))
+        self._write_versions(frame, day, is_cancelled | is_cut, ended)
         notice = f"{supplier}-{88000 + self._count}"
         self._write_notices(frame.loc[~is_cancelled], day, notice, sent[~is_cancelled])
         common = frame[["order", "line", "item"]].assign(notice=notice)
         self._parts.append(common.assign(day=day + lead, quantity=first))
-        self._parts.append(common.assign(day=last, quantity=sent - first))
+        self._parts.append(common.assign(day=last, quantity=rest))
 
-    def _write_versions(self, frame: pd.DataFrame, day: int, is_cancelled: Flags, last: Ints) -> None:
-        """Version 1 is the open order; version 2 closes or cancels the line."""
-        ended = np.where(is_cancelled, day + 1, last)
+    def _write_versions(self, frame: pd.DataFrame, day: int, is_cancelled: Flags, ended: Ints) -> None:
+        """Version 1 is the open order; version 2 closes or cancels the line, on the day `ended`."""
         status = np.where(is_cancelled, "cancelled", "closed")
         self._orders.append(frame.assign(day=day, version=1, status="open"))
         self._orders.append(frame.assign(day=ended, version=2, status=status))

@@ -4,17 +4,19 @@ import numpy as np
 import pandas as pd
 
 from extract.simulated.catalog import Catalog
-from extract.simulated.clock import Ints
+from extract.simulated.clock import Floats, Ints
 from extract.simulated.ledger import Ledger
+from extract.simulated.text_columns import few
 
 TILLS = 2
+KINDS = ("sale", "return", "charge")
 _WEEK = (0.80, 0.85, 0.90, 1.00, 1.30, 1.50, 0.90)  # Monday first
 _RETURN_SHARE = 0.02
 _UNITS_A_RECEIPT = 2.5
 
 
 def sell_day(
-    ledger: Ledger, rng: np.random.Generator, *, weekday: int, opening: Ints, day: int
+    ledger: Ledger, rng: np.random.Generator, *, weekday: int, uplift: Floats, opening: Ints, day: int
 ) -> tuple[pd.DataFrame, Ints]:
     """Let the customers of one day come, and move the stock.
 
@@ -22,6 +24,7 @@ def sell_day(
         ledger: the world's stock; changed.
         rng: source of chance.
         weekday: 0 is Monday.
+        uplift: shape (items,): factor of the day's demand, from promotions.
         opening: shape (stores,): epoch seconds at which each store opens.
         day: number of the day, written into the lines.
 
@@ -30,15 +33,13 @@ def sell_day(
         were wanted when the shelf was empty.
     """
     catalog = ledger.catalog
-    rate = catalog.products["rate"].to_numpy(dtype=float) * _WEEK[weekday]
+    rate = catalog.products["rate"].to_numpy(dtype=float) * _WEEK[weekday] * uplift
     shape = (len(catalog.stores), len(catalog.products))
     wanted = rng.poisson(np.broadcast_to(rate, shape)).astype(np.int64)
     sold = np.minimum(wanted, ledger.physical[1:])
     back = rng.poisson(np.broadcast_to(rate * _RETURN_SHARE, shape)).astype(np.int64)
     lines = _lines(catalog, rng, sold=sold, back=back, opening=opening, day=day)
-    at, place, item, quantity, line = (
-        lines[name].to_numpy(dtype=np.int64) for name in ("at", "place", "item", "quantity", "line")
-    )
+    at, place, item, quantity, line = (lines[name].to_numpy() for name in ("at", "place", "item", "quantity", "line"))
     is_back = (lines["kind"] == "return").to_numpy()
     for movement_class, rows, sign in (("sale", ~is_back, -1), ("return", is_back, 1)):
         ledger.post(
@@ -75,20 +76,20 @@ def _lines(
     at = opening[store] + (rng.random(len(slots)) * seconds).astype(np.int64)
     return pd.DataFrame(
         {
-            "kind": np.where(grain // items % 2 == 1, "return", "sale"),
-            "item": grain % items,
-            "quantity": quantity,
-            "place": store[line_slot] + 1,
-            "till": till[line_slot],
+            "kind": few(KINDS, grain // items % 2),
+            "item": (grain % items).astype(np.int32),
+            "quantity": quantity.astype(np.int32),
+            "place": (store[line_slot] + 1).astype(np.int32),
+            "till": till[line_slot].astype(np.int32),
             "at": at[line_slot],
-            "receipt": _ranks(store * (TILLS + 1) + till, at)[line_slot],
-            "line": _ranks(line_slot, grain),
-            "day": day,
+            "receipt": ranks(store * (TILLS + 1) + till, at)[line_slot].astype(np.int32),
+            "line": ranks(line_slot, grain).astype(np.int32),
+            "day": np.full(len(grain), day, dtype=np.int32),
         }
     )
 
 
-def _ranks(group: Ints, value: Ints) -> Ints:
+def ranks(group: Ints, value: Ints) -> Ints:
     """Return the rank of each value among those of its group, from 1; equal values by position."""
     order = np.lexsort((value, group))
     ranked = group[order]

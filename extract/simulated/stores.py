@@ -1,16 +1,16 @@
-"""What happens in the stores beside selling: deliveries from the warehouse, damage, theft, cycle counts."""
+"""What happens in the stores beside selling: deliveries from the warehouse, damage, theft."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from extract.simulated.clock import Floats, Ints
+from extract.simulated.clock import HOUR, Floats, Ints
 from extract.simulated.ledger import Ledger
 
 _COVER_DAYS = 6
 _REORDER_DAYS = 4
 _DAMAGE, _THEFT = 0.004, 0.006  # chance a day that an item loses one piece
-_SUBSETS = 4  # a cycle count takes a quarter of the items, the next quarter a week later
+_LEAVING_HOURS = 6  # the lorries leave one after the other, every five minutes or more often
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,14 @@ def replenish(ledger: Ledger, *, at: int, arrives: Ints, stamp: str, rate: Float
     before = np.cumsum(lack, axis=0) - lack  # the first store is served first
     granted = np.clip(ledger.physical[0] - before, 0, lack)
     deliveries = []
+    gap = min(300, _LEAVING_HOURS * HOUR // len(granted))
     for store, code in enumerate(ledger.catalog.stores["location_code"]):
         item = np.flatnonzero(granted[store])
         line = np.arange(1, len(item) + 1)
         sent = Delivery(f"TR{stamp}-{code}", store + 1, int(arrives[store]), item, line, granted[store][item])
         ledger.post(
             "transfer_out",
-            at=at + 300 * store,
+            at=at + gap * store,
             place=0,
             item=item,
             quantity=-sent.quantity,
@@ -75,15 +76,16 @@ def receive(ledger: Ledger, deliveries: list[Delivery]) -> None:
         )
 
 
-def lose(ledger: Ledger, rng: np.random.Generator, *, at: Ints) -> None:
+def lose(ledger: Ledger, rng: np.random.Generator, *, at: Ints, losses: bool) -> None:
     """Break a few pieces (the store or warehouse writes it down) and steal a few (nobody does).
 
     Args:
         ledger: the world's stock; changed.
         rng: source of chance.
         at: shape (places,): epoch seconds.
+        losses: whether anything is stolen.
     """
-    for chance, is_recorded in ((_DAMAGE, True), (_THEFT, False)):
+    for chance, is_recorded in ((_DAMAGE, True), (_THEFT if losses else 0.0, False)):
         hit = (rng.random(ledger.physical.shape) < chance) & (ledger.physical > 0)
         place, item = np.nonzero(hit)
         ledger.post(
@@ -96,19 +98,3 @@ def lose(ledger: Ledger, rng: np.random.Generator, *, at: Ints) -> None:
             note="DAMAGED" if is_recorded else "",
             is_recorded=is_recorded,
         )
-
-
-def cycle_count(ledger: Ledger, *, at: Ints, day: int, weekday: int, stamp: str) -> None:
-    """Count a quarter of the items in each place whose weekday it is; the places take turns.
-
-    Args:
-        ledger: the world's stock; the counted books are set right.
-        at: shape (places,): epoch seconds.
-        day: number of the day; its week picks the quarter.
-        weekday: 0 is Monday.
-        stamp: the day as YYYYMMDD, part of the count's number.
-    """
-    item = np.flatnonzero(np.arange(len(ledger.catalog.products)) % _SUBSETS == day // 7 % _SUBSETS)
-    for place, code in enumerate(ledger.catalog.locations["location_code"]):
-        if place % 7 == weekday and len(item):
-            ledger.count(at=int(at[place]), place=place, item=item, document=f"CC-{code}-{stamp}", scope="item")

@@ -7,28 +7,38 @@ from extract.simulated.catalog import Catalog
 from extract.simulated.clock import Ints
 
 STOCK_KEY = ["product_code", "location_code"]
+_LONG_AGO = np.iinfo(np.int64).min
 
 
 def on_hand(counts: pd.DataFrame, movements: pd.DataFrame) -> pd.DataFrame:
     """Return the stock that counts and recorded movements imply at the end of the last day.
 
-    The latest count of a key, plus recorded movements strictly after it (docs: semantics, section 5). Theft since
-    the last count is not in it: nobody wrote it down.
+    The latest count of a key, plus recorded movements strictly after it (docs: semantics, section 5). What nobody
+    wrote down since the last count (theft, goods on a wrong shelf) is not in it.
 
     Args:
         counts: product_code, location_code, at (epoch seconds), quantity (EA).
         movements: the same, and is_recorded.
 
     Returns:
-        product_code, location_code, quantity (EA); sorted, every product at every place.
+        product_code, location_code, quantity (EA); sorted, every key that was counted or moved.
     """
-    anchor = counts.sort_values("at", kind="stable").drop_duplicates(STOCK_KEY, keep="last")
-    anchor = anchor[[*STOCK_KEY, "at", "quantity"]]
-    recorded = movements.loc[movements["is_recorded"].astype(bool), [*STOCK_KEY, "at", "quantity"]]
-    merged = recorded.merge(anchor, on=STOCK_KEY, how="left", suffixes=("", "_anchor"), validate="many_to_one")
-    after = merged.loc[~(merged["at"] <= merged["at_anchor"])]
-    parts = pd.concat([anchor[[*STOCK_KEY, "quantity"]], after[[*STOCK_KEY, "quantity"]]])
-    return parts.astype({"quantity": "int64"}).groupby(STOCK_KEY, as_index=False).sum()
+    recorded = movements.loc[movements["is_recorded"].astype(bool)]
+    columns = [*STOCK_KEY, "at", "quantity"]
+    both = pd.concat([counts[columns], recorded[columns]], ignore_index=True)
+    grouped = both.groupby(STOCK_KEY, sort=True)
+    key = grouped.ngroup().to_numpy(dtype=np.int64)
+    at, quantity = (both[name].to_numpy(dtype=np.int64) for name in ("at", "quantity"))
+    size = len(counts)
+    anchor_at = np.full(grouped.ngroups, _LONG_AGO)
+    total = np.zeros(grouped.ngroups, dtype=np.int64)
+    order = np.argsort(at[:size], kind="stable")  # of counts at one instant the last row holds
+    anchor_at[key[:size][order]] = at[:size][order]
+    total[key[:size][order]] = quantity[:size][order]
+    is_after = at[size:] > anchor_at[key[size:]]
+    np.add.at(total, key[size:][is_after], quantity[size:][is_after])
+    keys = both[STOCK_KEY].iloc[np.unique(key, return_index=True)[1]].reset_index(drop=True)
+    return keys.assign(quantity=total)
 
 
 def physical(catalog: Catalog, stock: Ints) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The web shop: carts, orders that reserve warehouse stock, cancellations, and shipments on the next day."""
+"""The web shop: carts, orders that reserve warehouse stock, cancellations, picks and shipments on the next day."""
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,8 @@ _EVENT_COLUMNS = ("event", "order", "line", "item", "quantity", "at", "day", "re
 class WebShop:
     """Orders of the web shop, shipped from the warehouse.
 
-    Every wish is a cart; what the warehouse can cover becomes an order line (a reservation); it ships the next
-    morning, unless the customer cancels before or the shelf is found short. Quantities are EA.
+    Every wish is a cart; what the warehouse can cover becomes an order line (a reservation); it is picked and shipped
+    the next morning, unless the customer cancels before or the picker finds the shelf short. Quantities are EA.
     """
 
     def __init__(self, ledger: Ledger, rng: np.random.Generator, midnights: Ints) -> None:
@@ -29,6 +29,7 @@ class WebShop:
         self._carts: list[pd.DataFrame] = []
         self._orders: list[pd.DataFrame] = []
         self._events: list[pd.DataFrame] = []
+        self._picks: list[pd.DataFrame] = []
 
     def take_orders(self, day: int) -> None:
         """Fill the day's carts and turn into orders what the warehouse can cover."""
@@ -53,7 +54,7 @@ class WebShop:
         slot = lines["cart"].to_numpy(dtype=np.int64)
         lines["line"] = lines.groupby("cart").cumcount() + 1
         lines["order"] = [f"W{day + 1:03d}-{number + 1:04d}" for number in slot]
-        return lines.assign(at=at[slot], day=day, cart=(day + 1) * 10_000 + slot + 1)
+        return lines.assign(at=at[slot], day=day, cart=(day + 1) * 100_000 + slot + 1)
 
     def ship(self, day: int) -> None:
         """Close yesterday's orders: cancel a few, ship what lies there, cancel what is missing."""
@@ -66,6 +67,7 @@ class WebShop:
         rest = lines.loc[~is_cancelled]
         picked = rest.groupby("item")["quantity"].cumsum().to_numpy(dtype=np.int64)
         is_there = picked <= self._ledger.physical[0][rest["item"].to_numpy(dtype=np.int64)]
+        self._pick(rest.assign(quantity=rest["quantity"].where(is_there, 0)), morning + 8 * HOUR, day)
         self._close(rest.loc[~is_there], "cancel", morning + 10 * HOUR, "not_found", day)
         shipped = self._close(rest.loc[is_there], "ship", morning + 10 * HOUR, "", day)
         self._ledger.post(
@@ -77,6 +79,11 @@ class WebShop:
             document=shipped["order"].tolist(),
             line=shipped["line"].to_numpy(dtype=np.int64),
         )
+
+    def _pick(self, lines: pd.DataFrame, start: int, day: int) -> None:
+        """Write what the pickers took from the shelves, within two hours of `start`; the goods stay in the building."""
+        at = start + np.sort(self._rng.integers(0, 2 * HOUR, size=len(lines)))
+        self._picks.append(lines.assign(at=at, day=day))
 
     def _close(self, lines: pd.DataFrame, event: str, start: int, reason: str, day: int) -> pd.DataFrame:
         """Write one event a line, within two hours of `start` (epoch seconds)."""
@@ -92,6 +99,12 @@ class WebShop:
     def orders(self) -> pd.DataFrame:
         """Return every order line, in the order of placing."""
         return pd.concat(self._orders, ignore_index=True)
+
+    def picks(self) -> pd.DataFrame:
+        """Return every pick of an order line; quantity 0 where the shelf was short. By time."""
+        if not self._picks:
+            return pd.DataFrame(columns=list(_LINE_COLUMNS))
+        return pd.concat(self._picks).sort_values(["at", "order", "line"], kind="stable", ignore_index=True)
 
     def events(self) -> pd.DataFrame:
         """Return every cancel and ship event of an order line, by time."""

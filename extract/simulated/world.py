@@ -6,18 +6,23 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
+from etl_pipeline.core.progress import Progress, SilentProgress
 from extract.simulated.catalog import HEAD_OFFICE_ZONE, Catalog, make_catalog
 from extract.simulated.clock import HOUR, Floats, Ints, day_stamp, local_seconds
+from extract.simulated.counting import cycle_count, stock_take
 from extract.simulated.ledger import Ledger
+from extract.simulated.merged_codes import MergedCodes, make_merged_codes
+from extract.simulated.misplacing import Misplacing
+from extract.simulated.promotions import Promotions, make_promotions
 from extract.simulated.purchasing import Purchasing
 from extract.simulated.selling import sell_day
-from extract.simulated.stores import Delivery, cycle_count, lose, receive, replenish
+from extract.simulated.stores import Delivery, lose, receive, replenish
 from extract.simulated.tills import till_log
 from extract.simulated.webshop import WEB_SHARE, WebShop
 
 _STORE_COVER_DAYS, _WAREHOUSE_COVER_DAYS = 5, 12
 _EMPTY_SHELVES = 0.03
-_COUNT_AT, _DELIVERY_AT, _LOSS_AT, _STOCK_TAKE_AT = 390, 450, 510, 1350  # minutes after local midnight
+_COUNT_AT, _DELIVERY_AT, _LOSS_AT = 660, 450, 510  # minutes after local midnight
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,12 @@ class World:
         catalog: master data; `place` and `item` in the frames are its row numbers.
         start: first day.
         days: number of days.
-        movements: every change of stock (see `Ledger.movements`); theft is not recorded.
-        counts: every counted item; documents INV-* are the opening stock take.
+        promotions: what was cheaper when; `merged`: second codes of products.
+        movements: every change of stock (see `Ledger.movements`); theft and misplacement are not recorded.
+        counts: every counted item (see `Ledger.counts`); documents INV-* are the opening stock take.
         till_log: see `tills.till_log`.
         purchase_orders: versions of order lines; `notices`: revisions of notice lines.
-        web_carts, web_orders, web_events: see `WebShop`.
+        web_carts, web_orders, web_picks, web_events: see `WebShop`.
         lost_sales: shape (days, stores, items): units wanted from an empty shelf.
         opening: shape (places, items): physical stock at the stock take.
         physical: shape (places, items): at the end; `book`: what the records say then.
@@ -41,6 +47,8 @@ class World:
     catalog: Catalog
     start: date
     days: int
+    promotions: Promotions
+    merged: MergedCodes
     movements: pd.DataFrame
     counts: pd.DataFrame
     till_log: pd.DataFrame
@@ -48,6 +56,7 @@ class World:
     notices: pd.DataFrame
     web_carts: pd.DataFrame
     web_orders: pd.DataFrame
+    web_picks: pd.DataFrame
     web_events: pd.DataFrame
     lost_sales: Ints
     opening: Ints
@@ -65,7 +74,31 @@ class _Hours:
     opening: Ints
 
 
-def make_world(*, seed: int, days: int, stores: int, products: int, start: date) -> World:
+@dataclass(frozen=True)
+class _Life:
+    """What lives, and by which chance: each process has its own, so that one can change without the others."""
+
+    ledger: Ledger
+    rng: np.random.Generator
+    counters: np.random.Generator
+    shop: WebShop
+    buying: Purchasing
+    misplacing: Misplacing | None
+    promotions: Promotions
+    start: date
+    days: int
+
+
+def make_world(
+    *,
+    seed: int,
+    days: int,
+    stores: int,
+    products: int,
+    start: date,
+    losses: bool = True,
+    progress: Progress | None = None,
+) -> World:
     """Let the retailer live for some days.
 
     Args:
@@ -74,58 +107,94 @@ def make_world(*, seed: int, days: int, stores: int, products: int, start: date)
         stores: at least 1; they take turns in Europe/Madrid and Europe/London.
         products: at least 1.
         start: first day.
+        losses: whether there is theft, misplacement and wrong counting: all that no record tells of. Without them
+            what is known is what is there.
+        progress: told of each day.
     """
     rng = np.random.default_rng(seed)
     catalog = make_catalog(rng, stores=stores, products=products)
     ledger = Ledger(catalog, _opening_stock(rng, stores, catalog.products["rate"].to_numpy(dtype=float)))
-    _stock_take(ledger, start)
-    shop = WebShop(ledger, rng, local_seconds(start, days + 1, 0, HEAD_OFFICE_ZONE))
-    buying = Purchasing(ledger, rng, local_seconds(start, days, 0, "UTC"))
-    lines, lost = _live(ledger, rng, shop, buying, start=start, days=days)
-    return World(
-        catalog=catalog,
+    life = _Life(
+        ledger=ledger,
+        rng=rng,
+        counters=np.random.default_rng([seed, 1]),
+        shop=WebShop(ledger, rng, local_seconds(start, days + 1, 0, HEAD_OFFICE_ZONE)),
+        buying=Purchasing(ledger, rng, local_seconds(start, days, 0, "UTC")),
+        misplacing=Misplacing(ledger, np.random.default_rng([seed, 2])) if losses else None,
+        promotions=make_promotions(np.random.default_rng([seed, 3]), days=days, products=products),
         start=start,
         days=days,
-        movements=ledger.movements(),
-        counts=ledger.counts(),
-        till_log=till_log(catalog, rng, lines, days=days),
-        purchase_orders=buying.orders(days),
-        notices=buying.notices(days),
-        web_carts=shop.carts(),
-        web_orders=shop.orders(),
-        web_events=shop.events(),
-        lost_sales=lost,
-        opening=ledger.opening,
-        physical=ledger.physical,
-        book=ledger.book,
+    )
+    stock_take(ledger, life.counters, start, losses=losses)
+    lines, lost = _live(life, progress or SilentProgress())
+    return _told(life, lines, lost)
+
+
+def _told(life: _Life, lines: list[pd.DataFrame], lost: list[Ints]) -> World:
+    """Put together what is to be told of a life; `lines` are emptied, for they are large."""
+    catalog = life.ledger.catalog
+    merged = make_merged_codes(catalog, days=life.days)
+    sold = pd.concat(lines, ignore_index=True)
+    lines.clear()
+    return World(
+        catalog=catalog,
+        start=life.start,
+        days=life.days,
+        promotions=life.promotions,
+        merged=merged,
+        till_log=till_log(catalog, life.rng, sold, days=life.days, promotions=life.promotions, merged=merged),
+        movements=life.ledger.movements(),
+        counts=life.ledger.counts(),
+        purchase_orders=life.buying.orders(life.days),
+        notices=life.buying.notices(life.days),
+        web_carts=life.shop.carts(),
+        web_orders=life.shop.orders(),
+        web_picks=life.shop.picks(),
+        web_events=life.shop.events(),
+        lost_sales=np.stack(lost),
+        opening=life.ledger.opening,
+        physical=life.ledger.physical,
+        book=life.ledger.book,
     )
 
 
-def _live(
-    ledger: Ledger, rng: np.random.Generator, shop: WebShop, buying: Purchasing, *, start: date, days: int
-) -> tuple[pd.DataFrame, Ints]:
-    """Live every day from morning to evening; return the till lines and the lost sales."""
+def _live(life: _Life, progress: Progress) -> tuple[list[pd.DataFrame], list[Ints]]:
+    """Live every day from morning to evening; return the till lines and the lost sales of each."""
+    ledger, rng = life.ledger, life.rng
     rate = ledger.catalog.products["rate"].to_numpy(dtype=float)
-    hours = _hours(ledger.catalog, start, days + 1)
-    utc = local_seconds(start, days, 0, "UTC")
+    hours = _hours(ledger.catalog, life.start, life.days + 1)
+    utc = local_seconds(life.start, life.days, 0, "UTC")
     on_the_way: list[Delivery] = []
     lines, lost = [], []
-    for day in range(days):
-        weekday = (start + timedelta(days=day)).weekday()
-        stamp = day_stamp(start, day)
-        cycle_count(ledger, at=hours.count[day], day=day, weekday=weekday, stamp=stamp)
+    for day in range(life.days):
+        weekday = (life.start + timedelta(days=day)).weekday()
+        stamp = day_stamp(life.start, day)
+        ledger.begin_day()
         receive(ledger, on_the_way)
-        lose(ledger, rng, at=hours.loss[day])
-        buying.receive(day)
-        shop.ship(day)
+        lose(ledger, rng, at=hours.loss[day], losses=life.misplacing is not None)
+        if life.misplacing:
+            life.misplacing.happen(day, at=hours.loss[day])
+        life.buying.receive(day)
+        life.shop.ship(day)
         leaves, arrives = int(utc[day]) + 14 * HOUR, hours.delivery[day + 1][1:]
         on_the_way = replenish(ledger, at=leaves, arrives=arrives, stamp=stamp, rate=rate)
-        sold, wanted = sell_day(ledger, rng, weekday=weekday, opening=hours.opening[day][1:], day=day)
+        opening, uplift = hours.opening[day][1:], life.promotions.uplift[day]
+        sold, wanted = sell_day(ledger, rng, weekday=weekday, uplift=uplift, opening=opening, day=day)
         lines.append(sold)
         lost.append(wanted)
-        shop.take_orders(day)
-        buying.order(day, weekday, rate * (len(ledger.catalog.stores) + WEB_SHARE))
-    return pd.concat(lines, ignore_index=True), np.stack(lost)
+        cycle_count(
+            ledger,
+            life.counters,
+            begins=hours.count[day],
+            day=day,
+            weekday=weekday,
+            stamp=stamp,
+            losses=life.misplacing is not None,
+        )
+        life.shop.take_orders(day)
+        life.buying.order(day, weekday, rate * (len(ledger.catalog.stores) + WEB_SHARE))
+        progress.advance()
+    return lines, lost
 
 
 def _opening_stock(rng: np.random.Generator, stores: int, rate: Floats) -> Ints:
@@ -134,16 +203,6 @@ def _opening_stock(rng: np.random.Generator, stores: int, rate: Floats) -> Ints:
     shelves = np.where(rng.random(shelves.shape) < _EMPTY_SHELVES, 0, shelves)
     warehouse = np.ceil(rate * (stores + WEB_SHARE) * _WAREHOUSE_COVER_DAYS)
     return np.vstack([warehouse[np.newaxis], shelves]).astype(np.int64)
-
-
-def _stock_take(ledger: Ledger, start: date) -> None:
-    """Count everything everywhere on the evening before the first day."""
-    eve = start - timedelta(days=1)
-    item = np.arange(len(ledger.catalog.products))
-    for place, row in enumerate(ledger.catalog.locations.itertuples(index=False)):
-        at = int(local_seconds(eve, 1, _STOCK_TAKE_AT, str(row.zone))[0])
-        document = f"INV-{row.location_code}-{day_stamp(eve, 0)}"
-        ledger.count(at=at, place=place, item=item, document=document, scope="location")
 
 
 def _hours(catalog: Catalog, start: date, days: int) -> _Hours:

@@ -99,7 +99,8 @@ def columns_named(feed: Contract) -> set[str]:
     for fact in feed.yields:
         for value in fact.columns.values():
             named.append([value.from_, value.join] if isinstance(value, Value) else value)
-    return {name for name in flat(named) if not name.startswith("$")}
+    named += [value.from_ for value in feed.derive.values() if isinstance(value, Value)]
+    return {name for name in flat(named) if not name.startswith("$")} - set(feed.derive)
 
 
 def flat(names: Any) -> list[str]:

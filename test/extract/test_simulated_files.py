@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from extract.simulated.dirt import UNKNOWN_PRODUCT, UNKNOWN_UNIT
 from extract.simulated.retailer import SimulatedMonth, simulate
 from extract.simulated.truth import on_hand
 
@@ -25,12 +24,14 @@ def inbox(tmp_path_factory) -> tuple[Path, SimulatedMonth]:
 def test_the_files_alone_give_the_knowable_stock(inbox):
     out, month = inbox
     zones = read(out, "erp/locations_*.csv").set_index("PLANT")["TZ"]
-    products = read(out, "erp/products_20250228.txt", sep="\t", encoding="latin-1")
+    products = read(out, "erp/products_20250228*.txt", sep="\t", encoding="latin-1")
     messages = wms(out, products)
     counts = pd.concat([messages.loc[messages["type"] == "CNT", COLUMNS], store_counts(out, zones)])
-    moves = pd.concat(
-        [messages.loc[messages["type"] != "CNT", COLUMNS], tills(out, zones), store_moves(out, zones, products)]
-    )
+    second_codes = read(out, "erp/aliases_*.csv").set_index("ALIAS")["MATNR"]
+    sold = tills(out, zones, {*products["MATNR"], *second_codes.index})
+    assert sold["product_code"].isin(second_codes.index).any()
+    sold["product_code"] = sold["product_code"].replace(second_codes.to_dict())
+    moves = pd.concat([messages.loc[messages["type"] != "CNT", COLUMNS], sold, store_moves(out, zones, products)])
     pd.testing.assert_frame_equal(on_hand(counts, moves.assign(is_recorded=True)), month.on_hand)
 
 
@@ -54,11 +55,11 @@ def seconds(texts: pd.Series, pattern: str, zones: pd.Series) -> pd.Series:
     return joined
 
 
-def tills(out: Path, zones: pd.Series) -> pd.DataFrame:
+def tills(out: Path, zones: pd.Series, known: set[str]) -> pd.DataFrame:
     lines = read(out, "pos/*/pos_*.csv", sep=";").drop_duplicates()
     lines = lines.sort_values("VERSION").drop_duplicates(["TIENDA", "JORNADA", "CAJA", "TICKET", "LINEA"], keep="last")
     lines = lines.loc[(lines["ANULADO"] == "N") & (lines["CAJA"] != "99") & lines["TIPO"].isin(["V", "D"])]
-    lines = lines.loc[lines["ARTICULO"] != UNKNOWN_PRODUCT]
+    lines = lines.loc[lines["ARTICULO"].isin(known)]
     at = seconds(lines["FECHA_HORA"], "%d/%m/%Y %H:%M:%S", lines["TIENDA"].map(zones))
     quantity = lines["CANTIDAD"].astype(int) * lines["TIPO"].map({"V": -1, "D": 1})
     return pd.DataFrame(dict(zip(COLUMNS, (lines["ARTICULO"], lines["TIENDA"], at, quantity), strict=True)))
@@ -66,6 +67,8 @@ def tills(out: Path, zones: pd.Series) -> pd.DataFrame:
 
 def store_moves(out: Path, zones: pd.Series, products: pd.DataFrame) -> pd.DataFrame:
     rows = read(out, "store/*/movements_*.csv")
+    rows = rows.loc[rows["store"] != "T"]  # the last line of a file: number and total
+    rows = rows.loc[rows["ean"].isin(products["EAN"])].drop_duplicates(ignore_index=True)
     codes = products.set_index("EAN")["MATNR"]
     at = seconds(rows["local_time"], "%Y-%m-%d %H:%M", rows["store"].map(zones))
     values = (rows["ean"].map(codes), rows["store"], at, rows["quantity"].astype(int))
@@ -73,8 +76,8 @@ def store_moves(out: Path, zones: pd.Series, products: pd.DataFrame) -> pd.DataF
 
 
 def store_counts(out: Path, zones: pd.Series) -> pd.DataFrame:
-    rows = read(out, "store/*/count_*.csv", sep="|")
-    at = seconds(rows["counted_at"], "%Y-%m-%d %H:%M", rows["store"].map(zones))
+    rows = read(out, "store/*/count_*.csv", sep="|").drop_duplicates(ignore_index=True)
+    at = seconds(rows["counted_at"], "%Y-%m-%d %H:%M:%S", rows["store"].map(zones))
     return pd.DataFrame(
         dict(zip(COLUMNS, (rows["product"], rows["store"], at, rows["counted"].astype(int)), strict=True))
     )
@@ -83,8 +86,10 @@ def store_counts(out: Path, zones: pd.Series) -> pd.DataFrame:
 def wms(out: Path, products: pd.DataFrame) -> pd.DataFrame:
     lines = [line for path in out.glob("wms/*.jsonl") for line in path.read_text("utf-8").splitlines()]
     rows = pd.DataFrame([json.loads(line) for line in lines])
-    rows = rows.loc[(rows["type"] != "HBT") & (rows["uom"] != UNKNOWN_UNIT)].reset_index(drop=True)
+    rows = rows.loc[rows["uom"].isin(["EA", "CS", "DZ"]) & rows["item"].isin(products["MATNR"])]
+    rows = rows.loc[rows["type"] != "PCK"].drop_duplicates("message_id").reset_index(drop=True)
     pack = rows["item"].map(products.set_index("MATNR")["UMREZ"].astype(int)).where(rows["uom"] == "CS", 1)
+    pack = pack.where(rows["uom"] != "DZ", 12)
     quantity = (rows["qty"] * pack * rows["type"].map(SIGNS)).astype(int)
     at = seconds(rows["at"].str.rstrip("Z"), "%Y-%m-%dT%H:%M:%S", pd.Series("UTC", index=rows.index))
     values = dict(zip(COLUMNS, (rows["item"], rows["warehouse"], at, quantity), strict=True))

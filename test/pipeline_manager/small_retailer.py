@@ -72,6 +72,30 @@ yields:
     columns: {product_code: sku, unit_code: unit, numerator: holds}
 """
 
+MERGE = """
+feed: merge
+describes: Products that become another from a day on, or themselves again.
+source_system: erp
+files: {pattern: "merge_*.csv", logical_time: {path: '_(\\d{4}-\\d{2}-\\d{2})'}}
+key: {document: code, line: since}
+revision: {number: rev}
+void: {status: void}
+yields:
+  - fact: alias
+    columns: {alias_code: code, product_code: sku, effective_from: since}
+"""
+
+SIZE = """
+feed: size
+describes: How many base units a pack is, from when on.
+source_system: erp
+files: {pattern: "size_*.csv", logical_time: {path: '_(\\d{4}-\\d{2}-\\d{2})'}}
+key: {document: [sku, unit], line: since}
+yields:
+  - fact: unit_conversion
+    columns: {product_code: sku, unit_code: unit, numerator: holds, effective_from: since}
+"""
+
 MOVE = """
 feed: move
 describes: Movements with a document, a line and a revision.
@@ -141,6 +165,7 @@ yields:
 
 FEEDS = {
     "retailer": RETAILER, "product": PRODUCT, "place": PLACE, "kind": KIND, "alias": ALIAS, "pack": PACK,
+    "merge": MERGE, "size": SIZE,
     "move": MOVE, "count": COUNT, "ticket": TICKET,
 }  # fmt: skip
 
@@ -150,6 +175,8 @@ HEADERS = {
     "kind": "code,meaning,updated",
     "alias": "other,sku,updated",
     "pack": "sku,unit,holds,updated",
+    "merge": "code,rev,sku,since,status",
+    "size": "sku,unit,holds,since",
     "move": "doc,line,rev,sku,place,at,qty,unit,kind,status",
     "count": "doc,rev,sku,place,at,qty,scope,absence,status",
     "ticket": "doc,sku,place,at,qty,net",

@@ -1,6 +1,5 @@
-"""Named cases of the design's pages, each told as a few files and the figure that is right."""
+"""Revisions, masters and counts, each case told as a few files; sections 11 and 12 in all orders: test/semantics."""
 
-import random
 from decimal import Decimal
 from pathlib import Path
 
@@ -70,41 +69,6 @@ def test_a_movement_at_the_very_instant_of_a_count_belongs_to_the_count(make_war
     assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | files])) == {("A", "W1"): 6}
 
 
-def test_two_counts_at_one_instant_have_one_winner_whichever_comes_first(make_warehouse, contracts, tmp_path):
-    at = "2025-02-02T12:00:00"
-    first, second = {"count_2025-02-03_1.csv": count("C1", at, 7)}, {"count_2025-02-03_2.csv": count("C2", at, 9)}
-
-    one = load(make_warehouse, contracts, tmp_path, [MASTERS, first, second])
-    other = load(make_warehouse, contracts, tmp_path, [MASTERS, second, first])
-
-    assert stock(one) == stock(other)
-    assert_same(one, other)
-
-
-def test_a_voided_count_is_no_anchor_any_more(make_warehouse, contracts, tmp_path):
-    files = {
-        "move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 10),
-        "count_2025-02-03.csv": count("C1", "2025-02-02T09:00:00", 3),
-    }
-    void = {"count_2025-02-04.csv": count("C1", "2025-02-02T09:00:00", 3, rev=2, status="void")}
-
-    assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | files])) == {("A", "W1"): 3}
-    assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | files, void])) == {("A", "W1"): 10}
-    assert stock(load(make_warehouse, contracts, tmp_path, [void, MASTERS | files])) == {("A", "W1"): 10}
-
-
-def test_a_correction_that_moves_a_movement_across_the_count_is_followed(make_warehouse, contracts, tmp_path):
-    files = {
-        "count_2025-02-02.csv": count("C1", "2025-02-02T12:00:00", 20),
-        "move_2025-02-02.csv": move("D1", "2025-02-02T13:00:00", -4),
-    }
-    earlier = {"move_2025-02-03.csv": move("D1", "2025-02-02T11:00:00", -4, rev=2)}
-
-    assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | files])) == {("A", "W1"): 16}
-    assert stock(load(make_warehouse, contracts, tmp_path, [MASTERS | files, earlier])) == {("A", "W1"): 20}
-    assert stock(load(make_warehouse, contracts, tmp_path, [earlier, MASTERS | files])) == {("A", "W1"): 20}
-
-
 def test_a_correction_wins_over_its_original_whichever_comes_first_and_a_void_takes_the_document_back(
     make_warehouse, contracts, tmp_path
 ):
@@ -120,6 +84,23 @@ def test_a_correction_wins_over_its_original_whichever_comes_first_and_a_void_ta
     assert stock(gone).get(("A", "W1"), 0) == 0
     superseded = gone.value("select sum(superseded) from gold.feed_file where feed = 'move'")
     assert superseded == 2
+
+
+def test_the_same_bytes_for_another_day_say_it_again_for_that_day(make_warehouse, contracts, tmp_path):
+    """A full extract that goes back to what it was: X, then Y, then the very bytes of X. The third was ignored."""
+    first = {"pack_2025-02-01.csv": "A,CS,6,\n"}
+    changed = {"pack_2025-02-03.csv": "A,CS,8,\n"}
+    back = {"pack_2025-02-05.csv": "A,CS,6,\n"}
+    told = {"move_2025-02-01.csv": move("D1", AT, 2, unit="CS")}
+
+    in_order = load(make_warehouse, contracts, tmp_path, [MASTERS | told, first, changed, back])
+    backwards = load(make_warehouse, contracts, tmp_path, [MASTERS | told, back, changed, first])
+
+    assert stock(in_order) == {("A", "W1"): 12}
+    assert_same(in_order, backwards)
+    again = write_files(tmp_path / "again", first | changed | back | {"move_2025-02-06.csv": move("D2", AT, 1)})
+    report = in_order.run(contracts, again, gold_tests=True)
+    assert report.batches == 1
 
 
 def test_rows_that_disagree_under_one_revision_have_one_winner_and_are_flagged(make_warehouse, contracts, tmp_path):
@@ -256,47 +237,3 @@ def test_twins_of_one_file_survive_and_the_greatest_multiplicity_over_files_wins
     assert stock(warehouse) == {("A", "S1"): -3, ("B", "S1"): -1}
     assert warehouse.value("select sum(duplicate) from gold.feed_file") == 3
     assert_same(load(make_warehouse, contracts, tmp_path, runs[::-1]), warehouse)
-
-
-def test_a_transfer_received_before_it_was_shipped_and_a_shipment_without_stock_are_kept_as_they_are(
-    make_warehouse, contracts, tmp_path
-):
-    kinds = {"kind_2025-01-02.csv": "tin,transfer_in,2025-01-02\ntout,transfer_out,2025-01-02\n"}
-    received = {"move_2025-02-01.csv": move("T7", "2025-02-01T09:00:00", 6, place="S1", kind="tin")}
-    shipped = {"move_2025-02-02.csv": move("T7-out", "2025-02-02T09:00:00", -6, kind="tout")}
-
-    one = load(make_warehouse, contracts, tmp_path, [MASTERS | kinds, received, shipped])
-    assert stock(one) == {("A", "S1"): 6, ("A", "W1"): -6}
-    assert one.rows("select location_code from gold.stock_on_hand where is_negative") == [("W1",)]
-    assert_same(load(make_warehouse, contracts, tmp_path, [shipped, received, MASTERS | kinds]), one)
-
-
-WORKED_EXAMPLE = {
-    "count_2025-03-01_1.csv": count("K1", "2025-03-01T00:00:00", 40),
-    "count_2025-03-02_1.csv": count("K2", "2025-03-02T12:00:00", 30),
-    "move_2025-03-01_1.csv": move("T1", "2025-03-01T04:48:00", -3),
-    "move_2025-03-01_2.csv": move("T2", "2025-03-01T12:00:00", -2),
-    "move_2025-03-02_1.csv": move("T2", "2025-03-01T12:00:00", -1, rev=2),
-    "move_2025-03-02_2.csv": move("W1", "2025-03-02T02:24:00", -4, kind="out"),
-    "move_2025-03-09_1.csv": move("T3", "2025-03-02T09:36:00", -2),
-    "move_2025-03-02_3.csv": move("T4", "2025-03-02T16:48:00", -6) + move("T5", "2025-03-02T19:12:00", -1),
-    "move_2025-03-02_4.csv": move("T5", "2025-03-02T19:12:00", -1, rev=2, status="void"),
-    "move_2025-03-02_5.csv": move("T6", "2025-03-02T21:36:00", 1),
-    "move_2025-03-02_6.csv": move("R1", "2025-03-02T22:48:00", 12, kind="in"),
-}
-"""Section 11 of the semantics, as far as on-hand goes; the ERP's shadow copy is a case of its own."""
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_the_worked_example_ends_at_37_in_any_order(make_warehouse, contracts, tmp_path, seed):
-    chance = random.Random(seed)
-    names = sorted(WORKED_EXAMPLE | MASTERS)
-    chance.shuffle(names)
-    files = WORKED_EXAMPLE | MASTERS
-    cut = sorted(chance.sample(range(1, len(names)), 3))
-    parts = [names[a:b] for a, b in zip([0, *cut], [*cut, len(names)], strict=True)] + [chance.sample(names, 4)]
-
-    warehouse = load(make_warehouse, contracts, tmp_path, [{n: files[n] for n in part} for part in parts])
-
-    assert stock(warehouse) == {("A", "W1"): 37}
-    assert_same(load(make_warehouse, contracts, tmp_path, [files]), warehouse)

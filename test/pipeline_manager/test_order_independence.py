@@ -53,9 +53,14 @@ PLACE_LINES = lines(
 KINDS = lines(st.sampled_from(["in", "new"]), st.sampled_from(["receipt", "adjustment"]), DAYS, most=3)
 ALIASES = lines(st.just("old-A"), st.sampled_from(["A", "B"]), DAYS, most=2)
 PACKS = lines(st.sampled_from(["A", "B", ""]), st.sampled_from(["CS", "DZ"]), st.integers(2, 4), DAYS, most=3)
+MERGES = lines(
+    st.sampled_from(["A", "B", "C", "old-A"]), st.integers(1, 2), st.sampled_from(["A", "B", "C"]), DAYS,
+    st.sampled_from(["", "", "", "void"]), most=4,
+)  # fmt: skip
+SIZES = lines(st.sampled_from(["A", "B"]), st.sampled_from(["CS"]), st.integers(2, 4), DAYS, most=3)
 BODIES = {
     "move": MOVES, "count": COUNTS, "ticket": TICKETS, "product": PRODUCTS, "place": PLACE_LINES, "kind": KINDS,
-    "alias": ALIASES, "pack": PACKS,
+    "alias": ALIASES, "pack": PACKS, "merge": MERGES, "size": SIZES,
 }  # fmt: skip
 
 

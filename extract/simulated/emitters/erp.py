@@ -1,15 +1,30 @@
 """The ERP: master data (Latin-1, tabs), purchase orders as flat lines, and its own copy of the till sales."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
 from extract.simulated.catalog import HEAD_OFFICE_ZONE, WAREHOUSE
-from extract.simulated.clock import day_stamp, written
-from extract.simulated.emitters.sheet import Sheet, cut, delimited, fields, money, numbers
+from extract.simulated.clock import day_stamp, differs_from_next, written
+from extract.simulated.emitters.identity import Identity
+from extract.simulated.emitters.sheet import Sheet, chosen, cut, delimited, fields, money, numbers
 from extract.simulated.world import World
 
-SALES, ORDERS = "erp_sales", "erp_purchase_orders"
-_ALWAYS = "20240101"
+SALES, ORDERS, ALIASES = "erp_sales", "erp_purchase_orders", "erp_aliases"
+IDENTITIES = (
+    Identity("erp_products", key=("MATNR", "GUELTIG_AB"), unread=("LIEFERANT",)),
+    Identity("erp_costs", key=("MATNR", "VALID_FROM")),
+    Identity("erp_locations", key=("PLANT",)),
+    Identity("erp_suppliers", key=("VENDOR",)),
+    Identity("erp_channels", key=("CHANNEL",)),
+    Identity("erp_stock_policy", key=("MATNR", "PLANT")),
+    Identity(ALIASES, key=("ALIAS", "GUELTIG_AB")),
+    Identity(ORDERS, key=("PO_NO", "PO_LINE"), revision="CHANGE_NO"),
+    Identity(SALES, key=("BELEG", "POS"), unread=("BEZUG",)),
+)
+_TOLD = ["day", "place", "till", "receipt", "kind", "at", "article", "quantity", "net_cents", "currency", "item"]
+_ALWAYS_YEAR = 2024  # masters hold from its first day, or from the year before the world begins
 _CHANGE_DAY = 14  # on which a few products move to another category and cost more
 _CHANGED = 3
 _LOST = 211  # the nightly copy loses one line in so many: a drift to be found and explained
@@ -32,10 +47,13 @@ def sheets(world: World) -> list[Sheet]:
         ("erp_locations", _locations(world)),
         ("erp_suppliers", world.catalog.suppliers.set_axis(["VENDOR", "NAME"], axis="columns")),
         ("erp_channels", pd.DataFrame({"CHANNEL": ["store", "web"], "NAME": ["Stores", "Web shop"]})),
-        ("erp_stock_policy", _policy(world)),
     ):
         result.append(Sheet(feed, f"erp/{feed[4:]}_{eve}.csv", records, delimited()))
-    return result + _orders(world) + _sales(world)
+    return result + _policies(world, eve) + _aliases(world) + _orders(world) + _sales(world)
+
+
+def _always(world: World) -> str:
+    return f"{min(_ALWAYS_YEAR, world.start.year - 1)}0101"
 
 
 def _products(world: World, stamp: str, changed: int) -> pd.DataFrame:
@@ -55,7 +73,7 @@ def _products(world: World, stamp: str, changed: int) -> pd.DataFrame:
             "LIEF_ARTIKEL": products["supplier_item"],
             "LISTENPREIS": money(numbers(products, "eur_cents")),
             "WAEHRUNG": "EUR",
-            "GUELTIG_AB": np.where(is_changed, stamp, _ALWAYS),
+            "GUELTIG_AB": np.where(is_changed, stamp, _always(world)),
         }
     )
 
@@ -64,8 +82,18 @@ def _costs(world: World, stamp: str, changed: int) -> pd.DataFrame:
     """Return the standard costs; on the change day only the changed ones, five per cent dearer."""
     products = world.catalog.products.head(changed) if changed else world.catalog.products
     cents = numbers(products, "cost_cents") * (105 if changed else 100) // 100
-    valid = stamp if changed else _ALWAYS
+    valid = stamp if changed else _always(world)
     return pd.DataFrame({"MATNR": products["product_code"], "VALID_FROM": valid, "COST": money(cents), "CURR": "EUR"})
+
+
+def _aliases(world: World) -> list[Sheet]:
+    """Return the second codes of products, in a file of the day from which they are keyed; none, no file."""
+    rows = world.merged.rows
+    if rows.empty:
+        return []
+    stamp = day_stamp(world.start, world.merged.from_day)
+    records = pd.DataFrame({"ALIAS": rows["alias_code"], "MATNR": rows["product_code"], "GUELTIG_AB": stamp})
+    return [Sheet(ALIASES, f"erp/aliases_{stamp}.csv", records, delimited())]
 
 
 def _locations(world: World) -> pd.DataFrame:
@@ -82,10 +110,19 @@ def _locations(world: World) -> pd.DataFrame:
     )
 
 
-def _policy(world: World) -> pd.DataFrame:
+def _policies(world: World, eve: str) -> list[Sheet]:
+    products, places = len(world.catalog.products), len(world.catalog.locations)
+    grid = np.indices((products, places)).reshape(2, -1)
+    rows = pd.DataFrame({"item": grid[0], "place": grid[1]})
+    names = {0: f"erp/stock_policy_{eve}.csv"}
+    return cut("erp_stock_policy", rows, np.zeros(len(rows), int), names, delimited(), make=partial(_policy, world))
+
+
+def _policy(world: World, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the planner's figures; deliberately round ones, so that they drift from what is required."""
-    products, places = world.catalog.products, world.catalog.locations
-    frame = products[["product_code", "rate"]].merge(places[["location_code", "location_kind"]], how="cross")
+    places = world.catalog.locations
+    products = world.catalog.products[["product_code", "rate"]].iloc[rows["item"]].reset_index(drop=True)
+    frame = products.join(places[["location_code", "location_kind"]].iloc[rows["place"]].reset_index(drop=True))
     is_store = frame["location_kind"] == "store"
     daily = np.where(is_store, frame["rate"], frame["rate"] * (len(places) - 1))
     return pd.DataFrame(
@@ -102,11 +139,16 @@ def _policy(world: World) -> pd.DataFrame:
 
 def _orders(world: World) -> list[Sheet]:
     rows = world.purchase_orders
+    names = {day: f"erp/purchase_orders_{day_stamp(world.start, day)}.csv" for day in range(world.days)}
+    return cut(ORDERS, rows, numbers(rows, "day"), names, delimited(), make=partial(_order_lines, world))
+
+
+def _order_lines(world: World, rows: pd.DataFrame) -> pd.DataFrame:
     item, products = numbers(rows, "item"), world.catalog.products
     pack = world.catalog.numbers("pack_quantity")[item]
     cents = world.catalog.numbers("cost_cents")[item] * pack
     packs = numbers(rows, "quantity") // pack
-    records = fields(
+    return fields(
         {
             "PO_NO": rows["order"].tolist(),
             "PO_LINE": rows["line"].tolist(),
@@ -124,8 +166,6 @@ def _orders(world: World) -> list[Sheet]:
             "STATUS": [_STATUS[status] for status in rows["status"]],
         }
     )
-    names = {day: f"erp/purchase_orders_{day_stamp(world.start, day)}.csv" for day in range(world.days)}
-    return cut(ORDERS, records, numbers(rows, "day"), names, delimited())
 
 
 def _sales(world: World) -> list[Sheet]:
@@ -134,25 +174,33 @@ def _sales(world: World) -> list[Sheet]:
     It never hears of voids and corrections that are keyed a day later; that, too, is drift.
     """
     log = world.till_log
-    today = log.loc[(log["file_day"] == log["day"]) & (log["kind"] != "charge") & (log["extra"] != "training")]
-    today = today.drop_duplicates(["day", "place", "till", "receipt", "line"], keep="last")
-    today = today.loc[~today["is_void"].astype(bool)].reset_index(drop=True)
-    today = today.loc[today.index % _LOST != _LOST - 1]
+    is_goods = (log["kind"] != "charge") & (log["extra"] != "training")
+    today = np.flatnonzero((log["file_day"] == log["day"]) & is_goods)
+    # The log is sorted, so the versions of a line that came on its own day stand one after the other.
+    line = [numbers(log, name)[today] for name in ("day", "place", "till", "receipt", "line")]
+    today = today[differs_from_next(*line)]
+    today = today[~log["is_void"].to_numpy(dtype=bool)[today]]
+    today = today[np.arange(len(today)) % _LOST != _LOST - 1]
     names = {day: f"erp/sales/sales_{day_stamp(world.start, day)}.txt" for day in range(world.days)}
-    return cut(SALES, _sales_lines(world, today), numbers(today, "day"), names, _TABS)
+    days = numbers(log, "day")[today]
+    number = np.zeros(len(log), dtype=np.int64)
+    number[today] = np.arange(1, len(today) + 1) - np.searchsorted(days, days)
+    make = partial(_sales_lines, world)
+    rows = log[_TOLD].assign(number=number)
+    return cut(SALES, rows, numbers(log, "day"), names, _TABS, make=make, within=today)
 
 
 def _sales_lines(world: World, rows: pd.DataFrame) -> pd.DataFrame:
     sign = np.where(rows["kind"] == "return", -1, 1)
     at = numbers(rows, "at")
     places = world.catalog.locations["location_code"].tolist()
-    stamps = [day_stamp(world.start, day) for day in range(world.days)]
+    stamps = [f"F{day_stamp(world.start, day)}" for day in range(world.days)]
     return fields(
         {
-            "BELEG": [f"F{stamps[day]}" for day in rows["day"]],
-            "POS": (rows.groupby("day").cumcount() + 1).tolist(),
-            "ART": ["RE" if kind == "return" else "F2" for kind in rows["kind"]],
-            "WERK": [places[place] for place in rows["place"]],
+            "BELEG": chosen(stamps, numbers(rows, "day")),
+            "POS": rows["number"].tolist(),
+            "ART": rows["kind"].map({"sale": "F2", "return": "RE"}).tolist(),
+            "WERK": chosen(places, numbers(rows, "place")),
             "DATUM": written(at, HEAD_OFFICE_ZONE, "%Y%m%d"),
             "ZEIT": written(at, HEAD_OFFICE_ZONE, "%H%M%S"),
             "MATNR": rows["article"].tolist(),

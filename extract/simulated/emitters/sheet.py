@@ -5,7 +5,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
@@ -17,7 +17,24 @@ from openpyxl import Workbook
 
 from extract.simulated.clock import Ints
 
+_SMALL = 500_000  # rows of which all records may lie in memory at once, which is quicker
+_LONGEST = 250_000  # records of one file of a large world
 _LONG_AGO = (2025, 1, 1, 0, 0, 0)
+RAW = "$raw"
+"""Column of delimited records: a text here stands for the whole line, just as it is; None for an ordinary record."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """Records that are made each time they are asked for, so that a large month is never held whole.
+
+    Attributes:
+        size: number of records.
+        make: makes them; the same ones each time.
+    """
+
+    size: int
+    make: Callable[[], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -27,23 +44,52 @@ class Sheet:
     Attributes:
         feed: name of the feed's contract.
         name: path below the inbox, with forward slashes.
-        records: one row a record; columns named as the contract's reader names them (`../order_id`, `@no`).
+        source: the records, or how they are made.
         render: writes records in the source's format.
+        delivery: number of the delivery that brings the file, from 1; on disk everything lies at once.
+        finish: what is done to the bytes after rendering, in this order.
+        aside: reason for which the whole file must be set aside; empty for a readable file.
+        extra: records that `finish` puts in, as pairs of fate and reason: ("non_data", "comment").
+        faults: names of the faults that it has.
     """
 
     feed: str
     name: str
-    records: pd.DataFrame
+    source: pd.DataFrame | Made
     render: Callable[[pd.DataFrame], bytes]
+    delivery: int = 1
+    finish: tuple[Callable[[bytes], bytes], ...] = ()
+    aside: str = ""
+    extra: tuple[tuple[str, str], ...] = ()
+    faults: tuple[str, ...] = ()
+
+    @property
+    def records(self) -> pd.DataFrame:
+        """One row a record; columns named as the contract's reader names them (`../order_id`, `@no`).
+
+        Columns that start with $ are not written: they tell the answer key what a record means (`answer_key`).
+        Made anew at each call where the source is `Made`: keep it in a variable, and not for longer than needed.
+        """
+        return self.source.make() if isinstance(self.source, Made) else self.source
+
+    @property
+    def size(self) -> int:
+        """The number of records, without making them."""
+        return self.source.size if isinstance(self.source, Made) else len(self.source)
 
     @property
     def content(self) -> bytes:
         """The bytes of the file."""
-        return self.render(self.records)
+        records = self.records
+        shown = [name for name in records.columns if not str(name).startswith("$") or name == RAW]
+        content = self.render(records if len(shown) == len(records.columns) else records[shown])
+        for step in self.finish:
+            content = step(content)
+        return content
 
     def with_records(self, records: pd.DataFrame) -> "Sheet":
         """Return the same file with other records."""
-        return replace(self, records=records)
+        return replace(self, source=records)
 
 
 def fields(columns: dict[str, Any]) -> pd.DataFrame:
@@ -53,21 +99,56 @@ def fields(columns: dict[str, Any]) -> pd.DataFrame:
 
 def cut(
     feed: str,
-    records: pd.DataFrame,
+    rows: pd.DataFrame,
     days: Ints,
     names: dict[int, str],
     render: Callable[[pd.DataFrame], bytes],
+    *,
+    make: Callable[[pd.DataFrame], pd.DataFrame],
+    within: Ints | None = None,
 ) -> list[Sheet]:
-    """Cut records into one sheet a day.
+    """Cut what happened into one sheet a day; of a large world the records are made when they are asked for.
 
     Args:
         feed: name of the feed.
-        records: all records, in the order in which they are written.
-        days: number of the day of each record.
-        names: path of each day's file; a day without records gets an empty sheet.
+        rows: what happened, in the order in which it is written.
+        days: number of the day of each row.
+        names: path of each day's file; a day without rows gets an empty sheet.
         render: writes a sheet.
+        make: makes the records of some rows, each from its row alone.
+        within: positions of the rows to take, ascending; all without it.
     """
-    return [Sheet(feed, name, records.iloc[np.flatnonzero(days == day)], render) for day, name in names.items()]
+    taken = np.arange(len(rows)) if within is None else within
+    by_day = positions(days[taken])
+    is_small = len(rows) <= _SMALL
+    records = make(rows.take(taken)) if is_small else pd.DataFrame()
+    sheets = []
+    for day, name in names.items():
+        part = by_day.get(day, taken[:0])
+        if is_small:
+            sheets.append(Sheet(feed, name, records.take(part).reset_index(drop=True), render))
+            continue
+        for place in range(0, max(len(part), 1), _LONGEST):
+            piece = _made(rows, taken[part[place : place + _LONGEST]], make)
+            sheets.append(Sheet(feed, _numbered(name, place // _LONGEST), piece, render))
+    return sheets
+
+
+def _numbered(name: str, part: int) -> str:
+    """A system that writes very much a day begins a new file now and then: `messages_20250301_part2.jsonl`."""
+    stem, dot, ending = name.rpartition(".")
+    return f"{stem}_part{part + 1}{dot}{ending}" if part else name
+
+
+def _made(rows: pd.DataFrame, taken: Ints, make: Callable[[pd.DataFrame], pd.DataFrame]) -> Made:
+    return Made(len(taken), lambda: make(rows.take(taken).reset_index(drop=True)))
+
+
+def positions(values: Ints) -> dict[int, Ints]:
+    """Return the positions of each value, ascending."""
+    order = np.argsort(values, kind="stable")
+    distinct, first = np.unique(values[order], return_index=True)
+    return dict(zip(distinct.tolist(), np.split(order, first[1:]), strict=True)) if len(values) else {}
 
 
 def numbers(frame: pd.DataFrame, column: str) -> Ints:
@@ -77,21 +158,47 @@ def numbers(frame: pd.DataFrame, column: str) -> Ints:
 
 def money(cents: Ints, decimal: str = ".") -> list[str]:
     """Write minor units with two decimals, such as 12.05; negative ones with a leading minus."""
-    signed = cents.tolist()
-    return [f"{'-' if c < 0 else ''}{abs(c) // 100}{decimal}{abs(c) % 100:02d}" for c in signed]
+    place, distinct = pd.factorize(cents)
+    texts = [f"{'-' if c < 0 else ''}{abs(c) // 100}{decimal}{abs(c) % 100:02d}" for c in distinct.tolist()]
+    return chosen(texts, place)
 
 
-def delimited(delimiter: str = ",", encoding: str = "utf-8", line_end: str = "\n") -> Callable[[pd.DataFrame], bytes]:
-    """Return a writer of delimited text with a header; no rows give a header alone."""
-    return partial(_delimited, delimiter=delimiter, encoding=encoding, line_end=line_end)
+def chosen(texts: Sequence[object], place: Ints) -> list[Any]:
+    """Return the text of each place: many rows share few texts."""
+    shared = np.empty(len(texts), dtype=object)
+    shared[:] = texts
+    few: list[Any] = shared[place].tolist()
+    return few
 
 
-def _delimited(records: pd.DataFrame, *, delimiter: str, encoding: str, line_end: str) -> bytes:
+def delimited(
+    delimiter: str = ",", encoding: str = "utf-8", line_end: str = "\n", total_of: str = ""
+) -> Callable[[pd.DataFrame], bytes]:
+    """Return a writer of delimited text with a header; no rows give a header alone.
+
+    With `total_of` a last line tells the number of records and the total of that column: `T,2,-3`.
+    """
+    return partial(_delimited, delimiter=delimiter, encoding=encoding, line_end=line_end, total_of=total_of)
+
+
+def _delimited(records: pd.DataFrame, *, delimiter: str, encoding: str, line_end: str, total_of: str) -> bytes:
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=delimiter, lineterminator=line_end)
-    writer.writerow(records.columns)
-    writer.writerows(zip(*(records[name].tolist() for name in records.columns), strict=True))
-    return buffer.getvalue().encode(encoding)
+    raw = records[RAW].tolist() if RAW in records else []
+    columns = [name for name in records.columns if name != RAW]
+    rows = zip(*(records[name].tolist() for name in columns), strict=True)
+    writer.writerow(columns)
+    if not raw:
+        writer.writerows(rows)
+    for text, row in zip(raw, rows, strict=False):
+        if isinstance(text, str):
+            buffer.write(text + line_end)
+        else:
+            writer.writerow(row)
+    if total_of:
+        told = records.loc[~records[RAW].map(lambda text: isinstance(text, str))] if raw else records
+        writer.writerow(["T", len(records), sum(told[total_of].astype(int))])
+    return buffer.getvalue().encode(encoding, "surrogateescape")
 
 
 def json_lines(records: pd.DataFrame) -> bytes:

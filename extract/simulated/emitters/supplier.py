@@ -1,14 +1,21 @@
 """The suppliers: advance ship notices in XML (by GTIN), and a weekly price and stock list in Excel."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
 from extract.simulated.catalog import WAREHOUSE
 from extract.simulated.clock import HOUR, day_stamp, local_seconds, written
+from extract.simulated.emitters.identity import Identity
 from extract.simulated.emitters.sheet import Sheet, cut, fields, numbers, workbook, xml_document
 from extract.simulated.world import World
 
 NOTICES, OFFERS = "supplier_notices", "supplier_offers"
+IDENTITIES = (
+    Identity(NOTICES, key=("../SupplierCode", "../AdviceNo", "@no"), revision="../Revision"),
+    Identity(OFFERS, key=("Item no.", "Valid from"), unread=("Description",), head=("preamble", "preamble", "header")),
+)
 SUPPLIER_ZONE = "Europe/Berlin"
 _SEED = 20_250_301  # the offers' own chance: they never touch stock, so the world need not know them
 
@@ -26,7 +33,7 @@ def _notices(world: World) -> list[Sheet]:
         names = {
             int(d): f"supplier/notices/ASN_{supplier}_{day_stamp(world.start, int(d))}.xml" for d in np.unique(days)
         }
-        result += cut(NOTICES, _notice_lines(world, rows), days, names, render)
+        result += cut(NOTICES, rows, days, names, render, make=partial(_notice_lines, world))
     return result
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from etl_pipeline.contracts.model import AuthorityRule
@@ -226,6 +226,7 @@ def test_a_quantity_that_cannot_be_converted_exactly_is_set_aside(unit, quantity
     assert facts(out) == []
 
 
+@settings(deadline=None)
 @given(
     st.decimals(min_value=-(10**9), max_value=10**9, places=4, allow_nan=False, allow_infinity=False),
     st.integers(1, 10**6), st.integers(1, 10**4),
@@ -233,7 +234,7 @@ def test_a_quantity_that_cannot_be_converted_exactly_is_set_aside(unit, quantity
 def test_a_conversion_is_exact_or_refused(quantity, top, bottom):
     unit = {"unit": pd.DataFrame({"numerator": [str(top)], "denominator": [str(bottom)]}, index=["|U"])}
     table = f"doc | sku | place | at | qty | kind | unit\nD1 | A | S1 | 2025-01-15 | {quantity:f} | sale | U"
-    out = judged(table, contract(**movement(unit_code="unit")), unit)
+    out = judged(table, contract(**movement(unit_code="unit"), reading={"plausible": {"most": None}}), unit)
     exact = Fraction(quantity) * top / bottom
     if (exact * 10**9).denominator == 1:
         assert Fraction(facts(out)[0]["quantity"]) == exact  # type: ignore[call-overload]

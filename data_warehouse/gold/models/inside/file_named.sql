@@ -1,7 +1,7 @@
 {{ config(materialized='ephemeral') }}
 -- file_named: every file received under one name. The same bytes may arrive under several: the least one is shown,
 -- so that the order of arrival does not decide.
--- Grain: one row per feed and content.
+-- Grain: one row per feed, content and time in the name.
 -- Reads: bronze.file, bronze.file_name, ops.feed.   Used by: every view that names a file.
 with
 

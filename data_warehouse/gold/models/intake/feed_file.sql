@@ -2,7 +2,7 @@
 -- Grain: one row per feed and content. records = non_data + accepted + superseded + quarantined + duplicate.
 -- A record that several files carry is accepted in its home, the earliest of them by logical time, and a duplicate in
 -- the others: so the counts do not depend on the order of arrival. A file set aside whole has no counts.
--- Reads: file_named, silver.record, silver.quarantine.   Used by: people who send files, law 1.
+-- Reads: file_named, silver.record, silver.quarantine, ops.decision.   Used by: people who send files, law 1.
 with
 
 file as (
@@ -18,13 +18,25 @@ home as (
     group by file_id
 ),
 
+dismissed as (
+    select
+        feed,
+        sha256,
+        record_no
+    from {{ source('ops', 'decision') }}
+    where verdict = 'dismiss'
+),
+
 set_aside as (
     select
-        file_id,
-        count(*) as quarantined
-    from {{ source('silver', 'quarantine') }}
-    where known_to is null
-    group by file_id
+        q.file_id,
+        count(*) as quarantined,
+        count(d.feed) as dismissed
+    from {{ source('silver', 'quarantine') }} as q
+    inner join file as f on q.file_id = f.file_id
+    left join dismissed as d on f.feed = d.feed and f.sha256 = d.sha256 and q.record_no = d.record_no
+    where q.known_to is null
+    group by q.file_id
 ),
 
 feed_file as (
@@ -50,8 +62,11 @@ feed_file as (
         cast(coalesce(h.superseded, 0) as bigint) as superseded,
         f.non_data,
         coalesce(q.quarantined, 0) as quarantined,
+        coalesce(q.dismissed, 0) as dismissed,
+        f.status = 'set_aside' and d.feed is not null as is_dismissed,
         f.known
     from file as f
+    left join dismissed as d on f.feed = d.feed and f.sha256 = d.sha256 and d.record_no = 0
     left join home as h on f.file_id = h.file_id
     left join set_aside as q on f.file_id = q.file_id
 )

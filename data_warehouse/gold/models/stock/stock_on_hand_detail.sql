@@ -1,6 +1,6 @@
 -- stock_on_hand_detail: what stands in which bin and lot, as far as is known.
 -- Grain: one row per product, location, bin and lot; bin and lot are empty where the source has none.
--- Reads: silver.position.   Used by: people in warehouses, stock_on_hand.
+-- Reads: silver.position, product_survivor.   Used by: people in warehouses, stock_on_hand.
 with
 
 position as (
@@ -19,6 +19,10 @@ location as (
         location_id,
         location_code
     from {{ source('silver', 'location_key') }}
+),
+
+survivor as (
+    select * from {{ ref('product_survivor') }}
 ),
 
 by_bin_and_lot as (
@@ -56,10 +60,12 @@ stock_on_hand_detail as (
         s.is_negative,
         s.last_count_at,
         s.last_movement_at,
+        v.survivor_code as merged_into,
         s.known
     from by_bin_and_lot as s
     inner join product as p on s.product_id = p.product_id
     inner join location as l on s.location_id = l.location_id
+    left join survivor as v on p.product_code = v.product_code
 )
 
 select * from stock_on_hand_detail
