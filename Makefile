@@ -25,8 +25,11 @@ run: setup  ## load what lies in the inbox, start to end
 	$(BIN)/python -m pipeline_manager.pipeline_flow $(ARGS)
 
 # One worker a core, each with a server of its own; ARGS='-n 0' runs them one after the other.
+# The tests of processes fork the runner, so they come in a second call: no dbt may have run in what is forked.
+FORKING := test/processes test/torture
 test: setup  ## run every test
-	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(FORKING:%=--ignore=%) $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(FORKING) $(ARGS)
 
 mutants: setup  ## break the code on purpose and see that the tests notice
 	$(BIN)/python test/mutants/run_mutants.py $(ARGS)

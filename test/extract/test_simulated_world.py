@@ -175,7 +175,7 @@ def test_times_are_written_as_strftime_and_isoformat_would():
 def naive_hourly(world: Any) -> pd.DataFrame:
     """The same as `stock_hourly`, slowly: each key, each hour, each event."""
     rows = []
-    last_hour = int(max(world.movements["at"].max(), world.counts["at"].max())) // HOUR + 1
+    last_hour = int(pd.concat([world.movements["at"], world.counts["at"]]).max()) // HOUR + 1
     for item, product in enumerate(world.catalog.products["product_code"]):
         for place, location in enumerate(world.catalog.locations["location_code"]):
             counts = [c for c in world.counts.itertuples() if (c.item, c.place) == (item, place)]
