@@ -17,8 +17,8 @@ from test.torture.stage import Stage, Tortured
 from test.torture.telling import Tally, assert_same, replay
 
 pytestmark = [pytest.mark.torture, pytest.mark.slow]
-# Seed 8 finds a fault that is not mended yet (docs/reliability.md): an alias that is re-pointed does not judge again what
-# waits for another reason. `make torture` meets it; here stand the seeds before it.
+# Seed 8 finds a fault that is not mended yet (docs/reliability.md): some records wait on though their product came.
+# `make torture` meets it; here stand the seeds before it.
 SEEDS = int(os.environ.get("SYSTOCK_TORTURE_SEEDS", "7"))
 FIRST_SEED = int(os.environ.get("SYSTOCK_TORTURE_SEED", "1"))
 STEPS = int(os.environ.get("SYSTOCK_TORTURE_STEPS", "6"))
