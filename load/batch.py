@@ -249,6 +249,10 @@ class Batch:
             for key in sorted(keys)
             for tally in tallies
         ]
+        rows += [
+            {"file_id": tallies[number].file_id, "set_name": name, "key": key}
+            for number, name, key in sorted(conformed.led_to)
+        ]
         if rows:
             copy_table(self.cursor, "stage_file_reference", rows_table(rows, list(rows[0])))
         made = [{"set_name": name, "code": code} for name, codes in conformed.created.items() for code in sorted(codes)]

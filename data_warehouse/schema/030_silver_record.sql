@@ -70,7 +70,8 @@ create table if not exists {{ silver }}.file_reference (
     primary key (set_name, key, file_id)
 );
 comment on table {{ silver }}.file_reference is
-'Which codes each file looked up: when a master changes, these files are judged again.';
+'Which codes each file looked up, and to which masters its records in quarantine led (facts remember the others): '
+'when a master changes, these files are judged again.';
 
 create table if not exists {{ silver }}.fact_reference (
     record_id bigint not null,

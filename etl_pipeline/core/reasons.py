@@ -25,6 +25,7 @@ RECORD_REASONS = {
     "bad_bytes": "The record has bytes that are not of the file's encoding.",
     "nul_byte": "The record has a NUL byte.",
     "not_an_object": "The element is not a record.",
+    "too_long": "A code or key is longer than any code: a quote or a delimiter went wrong.",
     "missing_value": "A value that the contract needs is empty.",
     "not_a_number": "A value does not read as a number.",
     "digits_lost": "The number was written in scientific notation and has lost its digits.",

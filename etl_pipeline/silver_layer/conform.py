@@ -20,7 +20,7 @@ from etl_pipeline.silver_layer.identity import identify
 from etl_pipeline.silver_layer.judge import Judge
 from etl_pipeline.silver_layer.lookups import Lookups
 from etl_pipeline.silver_layer.times import INSTANT, parse_instants
-from etl_pipeline.silver_layer.values import Bench, as_value, number_of, text_of
+from etl_pipeline.silver_layer.values import Bench, as_value, number_of, text_of, within_code_length
 
 OWN_FIRST = {"location": 0, "product": 1}
 Counts = dict[str, int]
@@ -91,7 +91,7 @@ def _reference_rows(bench: Bench, rule: Yield) -> dict[str, pa.Array]:
     """Return set_name, key and attributes (JSON text) of a rule that fills a lookup set."""
     rows = bench.columns.rows
     texts = {name: text_of(bench, as_value(mapped), f"{rule.set}.{name}") for name, mapped in rule.columns.items()}
-    key = texts.pop("key")
+    key = within_code_length(bench, texts.pop("key"), f"{rule.set}.key")
     bench.judge.object_to(
         pc.is_null(key).to_numpy(zero_copy_only=False),
         "missing_value",
@@ -213,6 +213,7 @@ def conform(parts: list[Part], contract: Contract, rules: Rules, references: Ref
         set_aside=_set_aside(addresses, part, judge, is_out),
         excluded=excluded,
         used=bench.lookups.used,
+        led_to=_led_to(part, made, judge.is_bad & ~is_out),
         created=known.created,
         latest=_latest(contract, columns, part, rules.zone, len(parts)),
     )
@@ -252,6 +253,19 @@ def _reference_table(places: dict[str, pa.Array], made: Made, good: np.ndarray) 
         if rule.fact == "reference"
     ]
     return pa.concat_tables(tables) if tables else None
+
+
+def _led_to(part: np.ndarray, made: Made, bad: np.ndarray) -> set[tuple[int, str, str]]:
+    """Return which masters the codes of set aside records led to: no fact remembers them."""
+    found: set[tuple[int, str, str]] = set()
+    for _, _, index, columns in made:
+        rows = bad[index]
+        for name in ("product", "location"):
+            codes = columns.get(f"{name}_code")
+            if codes is not None and rows.any():
+                pairs = zip(part[index][rows].tolist(), codes.filter(pa.array(rows)).to_pylist(), strict=True)
+                found.update((number, name, code) for number, code in pairs if code is not None)
+    return found
 
 
 def _set_aside(addresses: Addresses, part: np.ndarray, judge: Judge, is_out: np.ndarray) -> pd.DataFrame:

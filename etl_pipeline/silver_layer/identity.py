@@ -10,7 +10,7 @@ from etl_pipeline.contracts.model import Contract
 from etl_pipeline.silver_layer.columns import Columns
 from etl_pipeline.silver_layer.numbers import mask, parse_numbers
 from etl_pipeline.silver_layer.times import INSTANT, parse_instants
-from etl_pipeline.silver_layer.values import Bench, as_value, text_of
+from etl_pipeline.silver_layer.values import Bench, as_value, text_of, within_code_length
 
 FIELD_END, NO_VALUE = "\x1f", "\x1e"
 HASH_KEYS = ("systock identity", "systock contents")
@@ -68,6 +68,25 @@ def _joined(columns: Columns, names: list[str]) -> pa.Array:
     return pc.if_else(empty, pa.scalar(None, pa.string()), whole)
 
 
+def _revision_no(bench: Bench) -> pa.Array:
+    """Return the revision numbers, null where the source gives none; what is no number could not be put in order."""
+    name = bench.contract.revision.number
+    if not name:
+        return pa.nulls(bench.columns.rows, pa.decimal128(38, 9))
+    text = bench.columns.get(name)
+    read = parse_numbers(text)
+    bench.judge.object_to(
+        read.unreadable | read.digits_lost,
+        "not_a_number",
+        lambda bad: [
+            f"revision: '{text[int(i)].as_py()}' is no number, so the revisions of the record have no order; mend the "
+            "record, or take another column for the contract's `revision`."
+            for i in bad
+        ],
+    )
+    return read.values
+
+
 def _updated_at(bench: Bench) -> pa.Array:
     mapped = bench.contract.revision.updated_at
     if mapped is None:
@@ -75,9 +94,17 @@ def _updated_at(bench: Bench) -> pa.Array:
     value, reading = as_value(mapped), bench.contract.reading
     zone = value.zone or reading.zone or bench.retailer_zone
     text = text_of(bench, value, "updated_at")
-    return parse_instants(
-        text, value.formats or reading.formats, bench.retailer_zone if zone == "location" else zone
-    ).values
+    formats = value.formats or reading.formats
+    read = parse_instants(text, formats, bench.retailer_zone if zone == "location" else zone)
+    bench.judge.object_to(
+        read.unreadable,
+        "not_a_time",
+        lambda bad: [
+            f"revision: '{text[int(i)].as_py()}' is in none of the formats {', '.join(formats)}; add its format."
+            for i in bad
+        ],
+    )
+    return read.values
 
 
 def identify(bench: Bench) -> dict[str, pa.Array]:
@@ -97,15 +124,14 @@ def identify(bench: Bench) -> dict[str, pa.Array]:
     )
     is_keyless = key.line == ORDINAL
     line = _joined(columns, [] if is_keyless else as_list(key.line))
-    revision = pa.nulls(columns.rows, pa.decimal128(38, 9))
-    if bench.contract.revision.number:
-        revision = parse_numbers(columns.get(bench.contract.revision.number)).values
+    epoch = _joined(columns, as_list(key.epoch))
+    document, line, epoch = (within_code_length(bench, part, "key") for part in (document, line, epoch))
     return {
-        "epoch": pc.fill_null(_joined(columns, as_list(key.epoch)), ""),
+        "epoch": pc.fill_null(epoch, ""),
         "document": pc.fill_null(document, ""),
         "line": pc.fill_null(line, ""),
         "content_hash": content_hash(columns, contract_columns(bench.contract)),
-        "revision_no": revision,
+        "revision_no": _revision_no(bench),
         "updated_at": _updated_at(bench),
         "is_keyless": pa.repeat(pa.scalar(is_keyless), columns.rows),
     }

@@ -5,7 +5,15 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+MOST_SENTENCE = 600
 JUDGED_COLUMNS = ["row", "reason", "sentence", "wants_set", "wants_key"]
+
+
+def shortened(sentence: str) -> str:
+    """Return a sentence to be read by people: its middle is left out where a value in it runs on and on."""
+    if len(sentence) <= MOST_SENTENCE:
+        return sentence
+    return f"{sentence[: MOST_SENTENCE // 2]} … {sentence[-MOST_SENTENCE // 2 :]}"
 
 
 class Judge:
@@ -36,7 +44,7 @@ class Judge:
         if not len(fresh):
             return
         self.is_bad[fresh] = True
-        part = pd.DataFrame({"row": fresh, "reason": reason, "sentence": sentence(fresh)})
+        part = pd.DataFrame({"row": fresh, "reason": reason, "sentence": [shortened(s) for s in sentence(fresh)]})
         part["wants_set"] = wants[0] if wants else None
         part["wants_key"] = wants[1](fresh) if wants else None
         self._parts.append(part)
