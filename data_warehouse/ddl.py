@@ -59,6 +59,11 @@ def fact_tables() -> str:
         columns += ["known_from bigint not null", "known_to bigint"]
         columns += [f"{name} {sql_type}" for name, sql_type in silver_columns(kind)]
         lines.append(f"create table if not exists {table} (\n    " + ",\n    ".join(columns) + "\n);")
+        # A warehouse of an earlier version gets the columns that came later.
+        lines.extend(
+            f"alter table {table} add column if not exists {name} {sql_type};"
+            for name, sql_type in silver_columns(kind)
+        )
         lines.append(f"comment on table {table} is {_quoted(kind.meaning)};")
         for column in kind.columns:
             name = _silver_column(kind, column)[0]
@@ -183,6 +188,14 @@ returns void
     from pg_temp.changed_record as c
     inner join {{{{ silver }}}}.fact_{kind.name} as f on c.record_id = f.record_id
     union
+    -- Told once more: another revision may hold at that time now, or from an earlier time on.
+    select f.{code}
+    from pg_temp.arrived as a
+    inner join {{{{ silver }}}}.fact_{kind.name} as f on a.old_record_id = f.record_id
+    where exists (
+        select 1 from {{{{ silver }}}}.fact_{kind.name} as o where o.{code} = f.{code} and o.record_id <> f.record_id
+    )
+    union
     select n.code
     from pg_temp.stage_created as n
     where n.set_name = '{kind.name}' and not exists (select 1 from {table} as d where d.{code} = n.code);
@@ -195,13 +208,19 @@ returns void
     told as (
         select
             f.*,
-            coalesce(f.effective_from, r.updated_at, b.logical_time, '-infinity') as told_from,
+            t.told_from,
             r.is_current, r.revision_no, r.updated_at, r.last_file_at, r.content_hash,
             max(f.known_from) over (partition by f.record_id) as last_known_from
         from pg_temp.fresh_code as n
         inner join {{{{ silver }}}}.fact_{kind.name} as f on n.code = f.{code}
         inner join {{{{ silver }}}}.record as r on f.record_id = r.record_id
         inner join {{{{ bronze }}}}.file as b on r.file_id = b.file_id
+        -- Where only the file says when, what was said again after something else holds again from then on.
+        cross join lateral (
+            select coalesce(f.effective_from, r.updated_at, b.logical_time, '-infinity') as told_from
+            union
+            select r.last_file_at where f.effective_from is null and r.updated_at is null and r.last_file_at is not null
+        ) as t
         where not r.is_void and (f.known_to is null or f.effective_from is null)
     ),
 
