@@ -203,6 +203,13 @@ class PostgresWarehouse(Session):
         return [(int(f), int(r)) for f, r in rows]
 
     @persistent
+    def verdicts_changed(self, known: int) -> bool:
+        """Return whether a load let something out of quarantine, or keeps it there for another reason."""
+        rows = self._rows("select exists (select 1 from {{ silver }}.quarantine where known_to = %s)", (known,))
+        self.connection.commit()
+        return bool(rows[0][0])
+
+    @persistent
     def let_in_records(self) -> list[tuple[int, int]]:
         """Return (file_id, record_no) of what still waits for its quantity and was let in by a person."""
         rows = self._rows(

@@ -90,7 +90,7 @@ def run_flow(options: Options, settings: Settings, progress: Progress) -> RunRep
             rebuild = Rebuild(settings.home, schemas.env)
             if options.full_refresh:
                 rebuild.remember(_landed_before(warehouse, settings.bronze_dir, feeds))
-                rebuild.remember_decisions(all_decisions(warehouse))
+                rebuild.remember_decisions(warehouse.persistently(partial(all_decisions, warehouse)))
                 reached("rebuild.remembered")
                 warehouse.drop_everything()
                 reached("rebuild.dropped")
@@ -99,7 +99,7 @@ def run_flow(options: Options, settings: Settings, progress: Progress) -> RunRep
             run_id = uuid.uuid4().hex
             warehouse.take_over(run_id)
             reached("run.fenced")
-            keep_decisions(warehouse, rebuild.decisions(), anew=False)
+            warehouse.persistently(partial(keep_decisions, warehouse, rebuild.decisions(), anew=False))
             warehouse.settle_retailer(feeds.retailer)
             feed_ids = warehouse.register_feeds(list(feeds.contracts.values()))
             ingest = Ingest(feeds, warehouse, feed_ids, run_id)
@@ -234,6 +234,9 @@ def judge_again(run: _Run, *, retry: bool) -> None:
             return
         tried |= {(task.file_id or 0, task.record_nos) for task in tasks}
         _load_batch(run, "judge again", tasks)
+        # What waits for something else now, or for what came in this very batch, gets another chance.
+        if run.warehouse.verdicts_changed(run.report.known):
+            tried.clear()
 
 
 def _tasks_again(run: _Run, changed: list[int], *, everything: bool) -> list[Task]:

@@ -92,7 +92,7 @@ class Ingest:
         authority = effective_rules(retailer.authority, {c.source_system for c in feeds.contracts.values()})
         self._rules = Rules(authority, retailer.currency, retailer.zone)
         self.reader: ReferenceReader = warehouse.reader(feeds.retailer.units)
-        self.let_in = let_in(warehouse)
+        self.let_in = warehouse.persistently(lambda: let_in(warehouse))
 
     def run_batch(self, tasks: Iterable[Task], told: Callable[[str], None]) -> Tallies:
         """Read, conform and load tasks in one transaction.
