@@ -12,13 +12,14 @@ from etl_pipeline.contracts.model import AuthorityRule, Value, Yield
 from etl_pipeline.silver_layer.authority import roles
 from etl_pipeline.silver_layer.codes import Known, check_codes, check_pieces, convert, resolve_products, unit_factors
 from etl_pipeline.silver_layer.numbers import DECIMAL, mask, parse_numbers
-from etl_pipeline.silver_layer.times import INSTANT, Instants, business_dates, parse_instants
+from etl_pipeline.silver_layer.times import INSTANT, Instants, business_dates
 from etl_pipeline.silver_layer.values import (
     Bench,
     as_value,
     check_column,
     code_of,
     flag_of,
+    instants_of,
     number_of,
     text_of,
 )
@@ -69,15 +70,7 @@ def _instant(bench: Bench, value: Value, label: str, made: dict[str, pa.Array]) 
     if value.from_ == "$file.logical_time" or "const" in value.model_fields_set:
         formats = ["iso", *formats]
     text = text_of(bench, value, label)
-    read = parse_instants(text, formats, _zones(bench, value, made))
-    bench.judge.object_to(
-        read.unreadable,
-        "not_a_time",
-        lambda bad: [
-            f"{label}: '{text[int(i)].as_py()}' is in none of the formats {', '.join(formats)}; add its format."
-            for i in bad
-        ],
-    )
+    read = instants_of(bench, text, formats, _zones(bench, value, made), label)
     bench.judge.object_to(
         read.in_gap,
         "local_time_gap",

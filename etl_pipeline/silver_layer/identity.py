@@ -9,8 +9,8 @@ from etl_pipeline.contracts.expressions import as_list, column_uses
 from etl_pipeline.contracts.model import Contract
 from etl_pipeline.silver_layer.columns import Columns
 from etl_pipeline.silver_layer.numbers import mask, parse_numbers
-from etl_pipeline.silver_layer.times import INSTANT, parse_instants
-from etl_pipeline.silver_layer.values import Bench, as_value, text_of, within_code_length
+from etl_pipeline.silver_layer.times import INSTANT
+from etl_pipeline.silver_layer.values import Bench, as_value, instants_of, text_of, within_code_length
 
 FIELD_END, NO_VALUE = "\x1f", "\x1e"
 HASH_KEYS = ("systock identity", "systock contents")
@@ -94,17 +94,8 @@ def _updated_at(bench: Bench) -> pa.Array:
     value, reading = as_value(mapped), bench.contract.reading
     zone = value.zone or reading.zone or bench.retailer_zone
     text = text_of(bench, value, "updated_at")
-    formats = value.formats or reading.formats
-    read = parse_instants(text, formats, bench.retailer_zone if zone == "location" else zone)
-    bench.judge.object_to(
-        read.unreadable,
-        "not_a_time",
-        lambda bad: [
-            f"revision: '{text[int(i)].as_py()}' is in none of the formats {', '.join(formats)}; add its format."
-            for i in bad
-        ],
-    )
-    return read.values
+    place = bench.retailer_zone if zone == "location" else zone
+    return instants_of(bench, text, value.formats or reading.formats, place, "revision").values
 
 
 def identify(bench: Bench) -> dict[str, pa.Array]:

@@ -16,6 +16,7 @@ from etl_pipeline.silver_layer.gtin import whole_gtins
 from etl_pipeline.silver_layer.judge import Judge
 from etl_pipeline.silver_layer.lookups import Lookups
 from etl_pipeline.silver_layer.numbers import DECIMAL, calculate, mask, narrow, parse_numbers
+from etl_pipeline.silver_layer.times import Instants, parse_instants
 
 LOST_LETTER = "\ufffd"
 MIXED_SCRIPT = r"[\p{Cyrillic}\p{Greek}\p{Armenian}]"
@@ -180,6 +181,20 @@ def code_of(bench: Bench, value: Value, label: str) -> pa.Array:
         ],
     )
     return text
+
+
+def instants_of(bench: Bench, text: pa.Array, formats: list[str], zone: pa.Array | str, label: str) -> Instants:
+    """Return text read as instants; what is in none of the formats is set aside."""
+    read = parse_instants(text, formats, zone)
+    bench.judge.object_to(
+        read.unreadable,
+        "not_a_time",
+        lambda bad: [
+            f"{label}: '{text[int(i)].as_py()}' is in none of the formats {', '.join(formats)}; add its format."
+            for i in bad
+        ],
+    )
+    return read
 
 
 def number_of(bench: Bench, value: Value, label: str) -> pa.Array:

@@ -25,6 +25,7 @@ OWN_NAMES = {
     "load/batch.py": "table names from a tuple beside the statement",
     "data_warehouse/content_hash.py": "relations of _CODES, a constant of the module, with the environment's schemas",
     "data_warehouse/ddl.py": "renders the constants of contracts/facts.py",
+    "data_warehouse/ddl_masters.py": "renders the constants of contracts/facts.py",
 }
 """Files that put text together for a statement, and why that text is ours."""
 
