@@ -318,7 +318,7 @@ def _socket_folder(home: Path, identity: ServerIdentity) -> Path:
     else:
         base = tempfile.gettempdir()
         short = len(os.fsencode(base)) < _LONGEST_SOCKET_FOLDER - len(_SHORT_PREFIX) - 16
-        folder = Path(tempfile.mkdtemp(prefix=_SHORT_PREFIX, dir=base if short else "/tmp"))  # noqa: S108
+        folder = Path(tempfile.mkdtemp(prefix=_SHORT_PREFIX, dir=base if short else "/tmp"))  # noqa: S108 - mkdtemp makes it ours
     identity.give(folder)
     return folder
 

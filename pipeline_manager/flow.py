@@ -23,6 +23,7 @@ from load.postgres import FileKey, ManifestFile, PostgresWarehouse, contract_has
 from pipeline_manager.again import tasks_again
 from pipeline_manager.decisions import all_decisions, keep_decisions
 from pipeline_manager.ingest import Ingest, Task, landed_again
+from pipeline_manager.morning.report_page import publish_page
 from pipeline_manager.ordering import load_order
 from pipeline_manager.publishing import publish_gold
 from pipeline_manager.rebuilding import Rebuild
@@ -46,6 +47,7 @@ class Options:
         full_refresh: drop the environment's schemas and rebuild everything from bronze and the inbox.
         gold_tests: run the data tests of gold after loading.
         retry: judge everything that is set aside again, whatever it waits for.
+        write_page: write the report page into the home folder when all is published.
     """
 
     feeds: Path
@@ -55,6 +57,7 @@ class Options:
     full_refresh: bool = False
     gold_tests: bool = True
     retry: bool = False
+    write_page: bool = False
 
 
 @dataclass
@@ -90,7 +93,7 @@ def run_flow(options: Options, settings: Settings, progress: Progress) -> RunRep
             rebuild = Rebuild(settings.home, schemas.env)
             if options.full_refresh:
                 rebuild.remember(_landed_before(warehouse, settings.bronze_dir, feeds))
-                rebuild.remember_decisions(all_decisions(warehouse))
+                rebuild.remember_decisions(warehouse.persistently(partial(all_decisions, warehouse)))
                 reached("rebuild.remembered")
                 warehouse.drop_everything()
                 reached("rebuild.dropped")
@@ -99,7 +102,7 @@ def run_flow(options: Options, settings: Settings, progress: Progress) -> RunRep
             run_id = uuid.uuid4().hex
             warehouse.take_over(run_id)
             reached("run.fenced")
-            keep_decisions(warehouse, rebuild.decisions(), anew=False)
+            warehouse.persistently(partial(keep_decisions, warehouse, rebuild.decisions(), anew=False))
             warehouse.settle_retailer(feeds.retailer)
             feed_ids = warehouse.register_feeds(list(feeds.contracts.values()))
             ingest = Ingest(feeds, warehouse, feed_ids, run_id)
@@ -113,6 +116,8 @@ def run_flow(options: Options, settings: Settings, progress: Progress) -> RunRep
             rebuild.forget()
             reached("rebuild.forgotten")
             warehouse.persistently(partial(publish_gold, opened, feeds, report, progress, run_tests=options.gold_tests))
+        if options.write_page:
+            publish_page(opened, report, progress)
     report.seconds = time.monotonic() - started
     return report
 
@@ -234,6 +239,9 @@ def judge_again(run: _Run, *, retry: bool) -> None:
             return
         tried |= {(task.file_id or 0, task.record_nos) for task in tasks}
         _load_batch(run, "judge again", tasks)
+        # What waits for something else now, or for what came in this very batch, gets another chance.
+        if run.warehouse.verdicts_changed(run.report.known):
+            tried.clear()
 
 
 def _tasks_again(run: _Run, changed: list[int], *, everything: bool) -> list[Task]:

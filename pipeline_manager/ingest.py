@@ -13,15 +13,13 @@ import numpy as np
 from etl_pipeline.bronze_layer.reading import read_records
 from etl_pipeline.bronze_layer.volume import within_volume
 from etl_pipeline.contracts.loading import Feeds
-from etl_pipeline.contracts.model import Contract
-from etl_pipeline.contracts.values import Conformed, Landed, Part, RecordChunk
+from etl_pipeline.contracts.values import Landed, Part, RecordChunk
 from etl_pipeline.core.errors import SetAsideError
-from etl_pipeline.silver_layer.authority import effective_rules
-from etl_pipeline.silver_layer.conform import Rules, conform
 from etl_pipeline.silver_layer.identity import needed_columns
 from load.batch import Applied, Batch, BrokenLawError, FileTally
 from load.postgres import PostgresWarehouse, contract_hash
 from load.references import ReferenceReader
+from pipeline_manager.conforming import conform_with, rules_of
 from pipeline_manager.decisions import let_in
 from pipeline_manager.ordering import has_lookups, soft_sets
 
@@ -88,11 +86,9 @@ class Ingest:
         self._feed_ids = feed_ids
         self.run_id = run_id
         self._soft = sorted({name for contract in feeds.contracts.values() for name in soft_sets(contract)})
-        retailer = feeds.retailer
-        authority = effective_rules(retailer.authority, {c.source_system for c in feeds.contracts.values()})
-        self._rules = Rules(authority, retailer.currency, retailer.zone)
+        self._rules = rules_of(feeds)
         self.reader: ReferenceReader = warehouse.reader(feeds.retailer.units)
-        self.let_in = let_in(warehouse)
+        self.let_in = warehouse.persistently(lambda: let_in(warehouse))
 
     def run_batch(self, tasks: Iterable[Task], told: Callable[[str], None]) -> Tallies:
         """Read, conform and load tasks in one transaction.
@@ -196,7 +192,7 @@ class Ingest:
         first = pieces[0][0]
         contract = self._feeds.contracts[first.task.landed.feed]
         parts = [Part(f.task.landed, chunk, self.let_in.records_of(f.task.landed)) for f, chunk in pieces]
-        conformed = self._conform(batch, parts, contract)
+        conformed = conform_with(self.reader, batch.cursor, parts, contract, self._rules)
         batch.stage([file.tally for file, _ in pieces], parts, conformed, again=first.is_again)
         for number, (file, chunk) in enumerate(pieces):
             latest = conformed.latest[number]
@@ -219,13 +215,6 @@ class Ingest:
             chunks = within_volume(chunks, contract.files.records)
         for chunk in chunks:
             yield chunk if task.record_nos is None else _only(chunk, task.record_nos)
-
-    def _conform(self, batch: Batch, parts: list[Part], contract: Contract) -> Conformed:
-        """Conform chunks, reading what they look up until nothing is missing."""
-        while True:
-            conformed = conform(parts, contract, self._rules, self.reader.references)
-            if not self.reader.complete(batch.cursor, conformed.used):
-                return conformed
 
 
 def _only(chunk: RecordChunk, record_nos: frozenset[int]) -> RecordChunk:

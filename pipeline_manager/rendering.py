@@ -17,6 +17,7 @@ from pipeline_manager.report import RunReport
 
 MOST_LINES = 12
 MOST_PLACES = 20
+MOST_UNCLAIMED = 5
 NARROWEST, WIDEST = 40, 1_000
 RISK_WORDS = {
     "negative": "on hand below zero: a record is missing",
@@ -135,8 +136,9 @@ def render(report: RunReport, console: Console) -> None:
     else:
         console.print("[bold]Verified[/bold]  nothing new came in; the warehouse stands as it was.")
     if report.unclaimed:
-        shown = ", ".join(report.unclaimed[:5])
-        more = f" and {len(report.unclaimed) - 5} more" if len(report.unclaimed) > 5 else ""  # noqa: PLR2004
+        shown = ", ".join(report.unclaimed[:MOST_UNCLAIMED])
+        others = len(report.unclaimed) - MOST_UNCLAIMED
+        more = f" and {others} more" if others > 0 else ""
         _indented(console, f"No contract claims: {shown}{more}.", 0)
     for note in report.notes:
         _indented(console, note, 0)
@@ -144,5 +146,7 @@ def render(report: RunReport, console: Console) -> None:
     views = ("stock_on_hand", "sale_line", "feed_file", "quarantine")
     _indented(console, "views: " + ", ".join(f"{_gold(report)}.{view}" for view in views), 2)
     console.print("  what each of them says: docs/gold.md")
+    if report.page:
+        console.print(f"  report for a browser: {escape(printable(report.page))}", soft_wrap=True)
     console.print(f"  psql {escape(shlex.quote(report.dsn))}", soft_wrap=True)
     console.print(f"Done in {report.seconds:.1f} s.")

@@ -21,6 +21,8 @@ MAX_MEMBERS = 10_000
 MAX_DIRECTORY_BYTES = 16 << 20
 END_OF_DIRECTORY, END_OF_DIRECTORY_64 = b"PK\x05\x06", b"PK\x06\x06"
 LONGEST_ZIP_END = 22 + 0xFFFF
+SEE_LONGER_MEMBERS, SEE_LONGER_BYTES = 0xFFFF, 0xFFFFFFFF
+"""What a zip's short end record says where a number stands in the longer one (zip64)."""
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 SPREADSHEET_MEMBERS = {"[Content_Types].xml", "mimetype"}
@@ -87,8 +89,9 @@ def require_few_members(stream: BinaryIO) -> None:
         while at >= 0:
             if at + place + struct.calcsize(form) <= len(tail):
                 _, count, directory, _ = struct.unpack_from(form, tail, at + place)
-                if (count == 0xFFFF or directory == 0xFFFFFFFF) and END_OF_DIRECTORY_64 in tail:  # noqa: PLR2004
-                    count = directory = 0  # zip's own words for "see the longer record"
+                is_elsewhere = count == SEE_LONGER_MEMBERS or directory == SEE_LONGER_BYTES
+                if is_elsewhere and END_OF_DIRECTORY_64 in tail:
+                    count = directory = 0
                 members, listed = max(members, count), max(listed, directory)
             at = tail.find(mark, at + 1)
     if members > MAX_MEMBERS or listed > MAX_DIRECTORY_BYTES:

@@ -10,6 +10,8 @@ from etl_pipeline.contracts.drafting_sniff import Sample
 
 NULL_WORDS = ("NULL", "null", "N/A", "n/a", "NaN", "nan", "None", "\\N", "-", "#N/A", "(null)")
 MOST_LOOKED_AT = 400
+LONGEST_CODE = 40
+"""Longer values without blanks are text: links, hashes, words that were joined."""
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?( ?(Z|[+-]\d{2}:?\d{2}))?)?")
 OFFSET = re.compile(r"\d{2}:\d{2}.*(Z|[+-]\d{2}:?\d{2})$")
 POINT = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?-?|[+-]?\d*\.\d+-?|[+-]?\d+-?")
@@ -107,7 +109,7 @@ def profile(name: str, values: list[str]) -> Profile:
     elif all(COMMA.fullmatch(value) for value in looked_at):
         made.kind, made.decimal = "decimal", ","
     else:
-        made.kind = "code" if all(len(value) <= 40 and " " not in value for value in looked_at) else "text"  # noqa: PLR2004
+        made.kind = "code" if all(len(value) <= LONGEST_CODE and " " not in value for value in looked_at) else "text"
     if made.kind in ("integer", "decimal"):
         made.has_negative = any("-" in value for value in looked_at)
     return made

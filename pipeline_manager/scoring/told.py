@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from psycopg2 import extensions
 
 from etl_pipeline.bronze_layer.landing import land, matching_files
 from etl_pipeline.bronze_layer.reading import read_records
@@ -14,10 +13,8 @@ from etl_pipeline.contracts.loading import Feeds
 from etl_pipeline.contracts.model import Contract
 from etl_pipeline.contracts.values import Conformed, Landed, Part
 from etl_pipeline.core.errors import RetryStepError, SetAsideError
-from etl_pipeline.silver_layer.authority import effective_rules
-from etl_pipeline.silver_layer.conform import Rules, conform
 from etl_pipeline.silver_layer.identity import needed_columns
-from load.references import ReferenceReader
+from pipeline_manager.conforming import conform_with, rules_of
 from pipeline_manager.ingest import GROUP_ROWS
 from pipeline_manager.warehouse import OpenWarehouse
 
@@ -45,19 +42,14 @@ def read_told(opened: OpenWarehouse, feeds: Feeds, inbox: Path) -> Told:
 
     A record that cannot be read is left out, as a shortcut would do after its author mended the crash.
     """
-    rules = Rules(
-        effective_rules(feeds.retailer.authority, {c.source_system for c in feeds.contracts.values()}),
-        feeds.retailer.currency,
-        feeds.retailer.zone,
-    )
-    reader = opened.warehouse.reader(feeds.retailer.units)
+    rules, reader = rules_of(feeds), opened.warehouse.reader(feeds.retailer.units)
     frames: dict[str, list[pd.DataFrame]] = {kind: [] for kind in KINDS}
     arrivals = _arrivals(feeds, inbox, opened.settings.bronze_dir)
     with opened.warehouse.connection.cursor() as cursor:
         for feed in sorted({landed.feed for landed in arrivals}):
             numbered = [(number, landed) for number, landed in enumerate(arrivals) if landed.feed == feed]
             for numbers, parts in _pieces(numbered, feeds.contracts[feed]):
-                conformed = _conformed(parts, feeds.contracts[feed], rules, reader, cursor)
+                conformed = conform_with(reader, cursor, parts, feeds.contracts[feed], rules)
                 for kind, found in _facts(conformed).items():
                     frames[kind].append(found.assign(feed=feed, file_no=np.array(numbers)[found["part"]]))
     opened.warehouse.connection.rollback()
@@ -94,15 +86,6 @@ def _pieces(numbered: list[tuple[int, Landed]], contract: Contract) -> Iterator[
             numbers, parts = [], []
     if parts:
         yield numbers, parts
-
-
-def _conformed(
-    parts: list[Part], contract: Contract, rules: Rules, reader: ReferenceReader, cursor: extensions.cursor
-) -> Conformed:
-    while True:
-        conformed = conform(parts, contract, rules, reader.references)
-        if not reader.complete(cursor, conformed.used):
-            return conformed
 
 
 def _facts(conformed: Conformed) -> dict[str, pd.DataFrame]:

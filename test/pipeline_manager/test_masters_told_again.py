@@ -25,5 +25,7 @@ def test_a_product_that_is_described_as_before_once_more_is_so_again(make_wareho
         inbox = write_files(tmp_path / str(number), {name: f"A,{DAYS[name]},EA,x\n"})
         warehouse.run(undated, inbox)
     assert warehouse.rows("select product_name from gold.product") == [("Ann",)]
-    history = warehouse.rows("select product_name, valid_from::date::text from gold.product_history order by valid_from")
+    history = warehouse.rows(
+        "select product_name, valid_from::date::text from gold.product_history order by valid_from"
+    )
     assert [name for name, _ in history] == ["Ann", "Bob", "Ann"]
