@@ -321,6 +321,10 @@ class Batch:
         self._run("select {{ silver }}.refresh_position(%s)", (self.known,))
         changed = self._one()
         reached("apply.refresh_position")
+        self._run("select {{ silver }}.touch_orders()")
+        self._run("select {{ silver }}.refresh_order_lines(%s)", (self.known,))
+        self._run("select {{ silver }}.refresh_lateness()")
+        reached("apply.refresh_order_lines")
         self._note_what_to_judge_again(soft_sets)
         self._run(
             "update {{ ops }}.batch set files = %s, records = %s, touched_keys = %s where known = %s",

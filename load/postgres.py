@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import NormalDist
 
 from psycopg2.extras import execute_values
 
@@ -57,7 +58,13 @@ class PostgresWarehouse(Session):
                     f"Environment '{self.schemas.env}' of this warehouse holds the retailer '{held[0][0]}', not "
                     f"'{retailer.retailer}'. Use another one: --env {retailer.retailer}"
                 )
-            settled = {"retailer": retailer.retailer, "zone": retailer.zone, "transit_days": str(retailer.transit_days)}
+            settled = {
+                "retailer": retailer.retailer,
+                "zone": retailer.zone,
+                "transit_days": str(retailer.transit_days),
+                "staleness_z": f"{NormalDist().inv_cdf(retailer.staleness_quantile):.4f}",
+                "service_level": str(retailer.service_level),
+            }
             for name, value in settled.items():
                 self._rows(
                     "insert into {{ ops }}.setting (name, value) values (%s, %s)"
@@ -72,20 +79,23 @@ class PostgresWarehouse(Session):
             for contract in contracts:
                 self._rows(
                     "insert into {{ ops }}.feed (feed, source_system, describes, contract_hash, has_key, every_hours,"
-                    " grace_hours, each_series, time_marks, has_events, clock_tolerance_minutes, most_variance)"
-                    " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (feed) do update set"
+                    " grace_hours, each_series, time_marks, has_events, clock_tolerance_minutes, most_variance,"
+                    " past_due_days, past_due_grace_days)"
+                    " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (feed) do update set"
                     " source_system = excluded.source_system, describes = excluded.describes,"
                     " contract_hash = excluded.contract_hash, has_key = excluded.has_key,"
                     " every_hours = excluded.every_hours, grace_hours = excluded.grace_hours,"
                     " each_series = excluded.each_series, time_marks = excluded.time_marks,"
                     " has_events = excluded.has_events, most_variance = excluded.most_variance,"
-                    " clock_tolerance_minutes = excluded.clock_tolerance_minutes",
+                    " clock_tolerance_minutes = excluded.clock_tolerance_minutes,"
+                    " past_due_days = excluded.past_due_days, past_due_grace_days = excluded.past_due_grace_days",
                     (
                         contract.feed, contract.source_system, contract.describes, contract_hash(contract),
                         contract.key.line != "$ordinal", contract.schedule.every_hours, contract.schedule.grace_hours,
                         contract.schedule.each, contract.schedule.time_marks,
                         any(rule.fact in EVENT_FACTS for rule in contract.yields),
                         contract.reading.clock_tolerance_minutes, contract.reading.plausible.most_variance,
+                        contract.reading.past_due_days, contract.reading.past_due_grace_days,
                     ),
                 )  # fmt: skip
             return dict(self._rows("select feed, feed_id from {{ ops }}.feed"))

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from extract.bench_lines import write_lines
 from load.embedded_postgres import EmbeddedServer
+from pipeline_manager.bench_valuation import MOVEMENTS, PRODUCTS, MeasuredValuation, measure_valuation
 from pipeline_manager.demo import FEEDS
 
 PLAIN_TABLE = """
@@ -72,8 +73,8 @@ def _whole_run(url: str, inbox: Path, home: Path) -> tuple[float, int]:
     return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
 
 
-def measure(lines: int, folder: Path) -> list[Measured]:
-    """Load the same file in every way, each into a fresh database of one server."""
+def measure(lines: int, folder: Path) -> tuple[list[Measured], list[MeasuredValuation]]:
+    """Load the same file in every way, each into a fresh database of one server; then value a million movements."""
     inbox = folder / "inbox"
     inbox.mkdir()
     file = inbox / "lines.csv"
@@ -82,24 +83,49 @@ def measure(lines: int, folder: Path) -> list[Measured]:
     try:
         bare = min(_bare_copy(server.url(), file) for _ in range(3))
         seconds, memory = _whole_run(server.url(), inbox, folder / "home")
+        valuations = measure_valuation(server.url())
     finally:
         server.stop()
-    return [
+    loads = [
         Measured("bare COPY, plain logged table", bare, int(lines / bare), 1.0, None),
         Measured("systock, file to published gold", seconds, int(lines / seconds), seconds / bare, memory),
     ]
+    return loads, valuations
+
+
+def _valuation_table(valuations: list[MeasuredValuation]) -> Table:
+    title = f"FIFO valuation of {MOVEMENTS:,} movements of {PRODUCTS:,} products, one core"
+    table = Table("way", "seconds", "of one core", "rows/s", "x plain loop", "differences", title=title)
+    for row in valuations:
+        cpu = "" if row.cpu_seconds is None else f"{row.cpu_seconds:.2f}"
+        cells = (
+            f"{row.seconds:.2f}",
+            cpu,
+            f"{row.rows_per_second:,}",
+            f"{row.times_plain_loop:.2f}",
+            str(row.differences),
+        )
+        table.add_row(row.name, *cells)
+    return table
 
 
 def run_bench(lines: int, out: Path) -> None:
     """Measure, print a table and write `out/bench.json`."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="systock_bench_") as folder:
-        results = measure(lines, Path(folder))
+        results, valuations = measure(lines, Path(folder))
     table = Table("way", "seconds", "rows/s", "x bare COPY", "peak MB", title=f"{lines:,} till lines, one run")
     for row in results:
         memory = "" if row.peak_memory_mb is None else f"{row.peak_memory_mb:,}"
         table.add_row(row.name, f"{row.seconds:.1f}", f"{row.rows_per_second:,}", f"{row.times_bare_copy:.2f}", memory)
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(_valuation_table(valuations))
     target = out / "bench.json"
-    target.write_text(json.dumps({"lines": lines, "results": [asdict(r) for r in results]}, indent=2) + "\n")
+    figures = {
+        "lines": lines,
+        "results": [asdict(r) for r in results],
+        "valuation": {"movements": MOVEMENTS, "products": PRODUCTS, "results": [asdict(v) for v in valuations]},
+    }
+    target.write_text(json.dumps(figures, indent=2) + "\n")
     sys.stdout.write(f"Written to {target}.\n")

@@ -217,6 +217,22 @@ def explain(
         )  # fmt: skip
 
 
+@app.command()
+def report(
+    out: Annotated[Path | None, typer.Option(help="File to write; default: report.html below SYSTOCK_HOME.")] = None,
+    env: EnvOption = None,
+    database_url: UrlOption = None,
+) -> None:
+    """Write the page to open in the morning: risks, promises, freshness, drift, quarantine, sales, in one HTML file.
+
+    Example: systock report --out report.html
+    """
+    with command_errors():
+        from pipeline_manager.morning.report_page import show_report
+
+        typer.echo(show_report(out, env, database_url))
+
+
 @app.command("hash")
 def hash_(env: EnvOption = None, database_url: UrlOption = None) -> None:
     """Print a hash of everything in silver and gold; the same facts give the same, in whatever order they came.

@@ -23,6 +23,7 @@ from load.postgres import FileKey, ManifestFile, PostgresWarehouse, contract_has
 from pipeline_manager.again import tasks_again
 from pipeline_manager.decisions import all_decisions, keep_decisions
 from pipeline_manager.ingest import Ingest, Task, landed_again
+from pipeline_manager.morning.report_page import publish_page
 from pipeline_manager.ordering import load_order
 from pipeline_manager.publishing import publish_gold
 from pipeline_manager.rebuilding import Rebuild
@@ -46,6 +47,7 @@ class Options:
         full_refresh: drop the environment's schemas and rebuild everything from bronze and the inbox.
         gold_tests: run the data tests of gold after loading.
         retry: judge everything that is set aside again, whatever it waits for.
+        write_page: write the report page into the home folder when all is published.
     """
 
     feeds: Path
@@ -55,6 +57,7 @@ class Options:
     full_refresh: bool = False
     gold_tests: bool = True
     retry: bool = False
+    write_page: bool = False
 
 
 @dataclass
@@ -113,6 +116,8 @@ def run_flow(options: Options, settings: Settings, progress: Progress) -> RunRep
             rebuild.forget()
             reached("rebuild.forgotten")
             warehouse.persistently(partial(publish_gold, opened, feeds, report, progress, run_tests=options.gold_tests))
+        if options.write_page:
+            publish_page(opened, report, progress)
     report.seconds = time.monotonic() - started
     return report
 

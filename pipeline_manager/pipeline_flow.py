@@ -24,6 +24,7 @@ def run(
     full_refresh: Annotated[bool, typer.Option(help="Drop the schemas and rebuild everything from bronze.")] = False,
     strict: Annotated[bool, typer.Option(help="Exit with 3 when records are set aside.")] = False,
     gold_tests: Annotated[bool, typer.Option(help="Run gold's data tests after loading.")] = True,
+    page: Annotated[bool, typer.Option(help="Write the report page into SYSTOCK_HOME.")] = True,
 ) -> None:
     """Load what is new in the inbox, publish gold, and tell what came of it.
 
@@ -38,7 +39,7 @@ def run(
         settings = load_settings(os.environ, Path.cwd())
         progress = make_progress("silent" if as_json else "auto", sys.stderr)
         feeds, inbox = demo_options(feeds, inbox, settings, progress)
-        options = Options(feeds, inbox, env, database_url, full_refresh, gold_tests)
+        options = Options(feeds, inbox, env, database_url, full_refresh, gold_tests, write_page=page)
         report = run_flow(options, settings, progress)
         if as_json:
             sys.stdout.write(json.dumps(report.as_json(), default=str, indent=2) + "\n")

@@ -28,12 +28,8 @@ _SET_ASIDE = """
         count(*) as records
     from {{ gold }}.quarantine where not is_dismissed group by feed, reason
     union all
-    select d.feed, f.reason, f.name, f.sentence, 1
-    from {{ bronze }}.file as f inner join {{ ops }}.feed as d on f.feed_id = d.feed_id
-    where f.status = 'set_aside' and not exists (
-        select 1 from {{ ops }}.decision as w
-        where w.feed = d.feed and w.sha256 = f.sha256 and w.record_no = 0 and w.verdict = 'dismiss'
-    )
+    select feed, reason, file_name, sentence, 1
+    from {{ gold }}.feed_file where status = 'set_aside' and not is_dismissed
     order by feed, reason
 """
 _STOCK = """
@@ -130,6 +126,8 @@ def publish_gold(
     if report.broken_laws:
         told = "; ".join(f"law {law['law']}: {law['sentence']}" for law in report.broken_laws)
         raise StopRunError(f"A law of the warehouse is broken: {told}. Gold was not published anew; see ops.law.")
+    if is_open:
+        _demand_rates(opened.warehouse, progress)
     progress.step("gold")
     built = build_gold(
         opened.url, schemas, target_dir=opened.settings.home / "dbt" / schemas.env,
@@ -143,6 +141,16 @@ def publish_gold(
         rows(connection, schemas, _NOW_PUBLISHED, (report.known,))
     reached("publish.done")
     _fill(connection, schemas, report)
+
+
+def _demand_rates(warehouse: PostgresWarehouse, progress: Progress) -> None:
+    """Measure demand of the trailing days anew: promises and planning read it."""
+    progress.step("demand")
+    with warehouse.connection as connection, connection.cursor() as cursor:
+        cursor.execute(warehouse.schemas.render("select {{ silver }}.refresh_demand_rate()"))
+        changed = cursor.fetchone()
+        warehouse.require_fence(cursor)
+    progress.done(f"{changed[0] if changed else 0:,} rates changed")
 
 
 def _snapshots(warehouse: PostgresWarehouse, feeds: Feeds, report: RunReport, progress: Progress) -> None:

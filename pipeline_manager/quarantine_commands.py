@@ -30,12 +30,8 @@ _RECORDS = """
     order by feed, file_name, line_no
 """
 _FILES = """
-    select d.feed, f.name as file_name, f.reason, f.sentence, exists (
-        select 1 from {{ ops }}.decision as w
-        where w.feed = d.feed and w.sha256 = f.sha256 and w.record_no = 0 and w.verdict = 'dismiss'
-    ) as is_dismissed
-    from {{ bronze }}.file as f inner join {{ ops }}.feed as d on f.feed_id = d.feed_id where f.status = 'set_aside'
-    order by d.feed, f.name
+    select feed, file_name, reason, sentence, is_dismissed from {{ gold }}.feed_file where status = 'set_aside'
+    order by feed, file_name
 """
 _OPEN = """
     select distinct d.feed, f.sha256, 0 as record_no, 0 as line_no, f.reason, f.name as file_name

@@ -146,5 +146,7 @@ def render(report: RunReport, console: Console) -> None:
     views = ("stock_on_hand", "sale_line", "feed_file", "quarantine")
     _indented(console, "views: " + ", ".join(f"{_gold(report)}.{view}" for view in views), 2)
     console.print("  what each of them says: docs/gold.md")
+    if report.page:
+        console.print(f"  report for a browser: {escape(printable(report.page))}", soft_wrap=True)
     console.print(f"  psql {escape(shlex.quote(report.dsn))}", soft_wrap=True)
     console.print(f"Done in {report.seconds:.1f} s.")

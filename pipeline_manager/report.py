@@ -41,6 +41,7 @@ class RunReport:
         batches: load transactions of this run.
         seconds: how long it took.
         dsn: how to look at the warehouse.
+        page: where the report page lies; empty if none was written.
         notes: what else a person should know.
     """
 
@@ -59,6 +60,7 @@ class RunReport:
     batches: int = 0
     seconds: float = 0.0
     dsn: str = ""
+    page: str = ""
     notes: list[str] = field(default_factory=list)
 
     def line(self, feed: str) -> FeedLine:

@@ -19,8 +19,12 @@ alter table {{ ops }}.feed add column if not exists time_marks text not null def
 alter table {{ ops }}.feed add column if not exists has_events boolean not null default true;
 alter table {{ ops }}.feed add column if not exists clock_tolerance_minutes numeric not null default 2;
 alter table {{ ops }}.feed add column if not exists most_variance numeric;
+alter table {{ ops }}.feed add column if not exists past_due_days numeric not null default 14;
+alter table {{ ops }}.feed add column if not exists past_due_grace_days numeric not null default 1;
 comment on column {{ ops }}.feed.each_series is 'Who owes a file every time: the feed, or each folder of it.';
 comment on column {{ ops }}.feed.time_marks is 'Whether a file''s own time is the start or the end of what it covers.';
 comment on column {{ ops }}.feed.has_events is 'Whether it tells what happened, not only master data.';
 comment on column {{ ops }}.feed.clock_tolerance_minutes is 'How far its clocks may be off.';
+comment on column {{ ops }}.feed.past_due_days is 'How late goods may be and still be promised from.';
+comment on column {{ ops }}.feed.past_due_grace_days is 'Late goods are expected this many days from now.';
 comment on column {{ ops }}.feed.most_variance is 'Variance beyond which a count is for a second look.';

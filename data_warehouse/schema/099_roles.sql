@@ -54,11 +54,12 @@ begin
         grant execute on function
             {{ gold }}.stock_as_of(timestamptz, bigint, text, text),
             {{ gold }}.stock_explanation(timestamptz, bigint, text, text),
-            {{ gold }}.count_variance(text[])
+            {{ gold }}.count_variance(text[]),
+            {{ gold }}.can_promise(text, text, numeric, date), {{ gold }}.atp_by_rule(text, text, text)
         to bi_reader;
         grant execute on function
             {{ gold }}.feed_gap_at(timestamptz), {{ gold }}.feed_freshness_at(timestamptz),
-            {{ silver }}.product_merge_at(bigint)
+            {{ silver }}.product_merge_at(bigint), {{ silver }}.moving_average(numeric, numeric)
         to bi_reader;
         alter default privileges in schema {{ gold }} grant select on tables to bi_reader;
     end if;
@@ -79,7 +80,8 @@ begin
             {{ gold }}.stock_as_of(timestamptz, bigint, text, text),
             {{ gold }}.stock_explanation(timestamptz, bigint, text, text),
             {{ gold }}.count_variance(text[]),
-            {{ silver }}.product_merge_at(bigint)
+            {{ gold }}.can_promise(text, text, numeric, date), {{ gold }}.atp_by_rule(text, text, text),
+            {{ silver }}.product_merge_at(bigint), {{ silver }}.moving_average(numeric, numeric)
         to systock_auditor;
     end if;
 end
@@ -103,7 +105,8 @@ begin
     grant execute on all functions in schema {{ bronze }}, {{ silver }}, {{ ops }} to systock_loader;
     grant execute on function
         {{ gold }}.broken_snapshots(), {{ gold }}.altered_snapshots(), {{ gold }}.sealed_rows(text, bigint[]),
-        {{ gold }}.chain_hash(text, date, integer, text, text)
+        {{ gold }}.chain_hash(text, date, integer, text, text),
+        {{ gold }}.feed_gap_at(timestamptz), {{ gold }}.feed_freshness_at(timestamptz)
     to systock_loader;
     grant usage on all sequences in schema {{ bronze }}, {{ silver }}, {{ ops }} to systock_loader;
     grant select, insert on all tables in schema {{ bronze }} to systock_loader;

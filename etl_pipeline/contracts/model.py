@@ -268,6 +268,17 @@ class Reading(Strict):
             le=1440,
         ),
     ] = 2
+    past_due_days: Annotated[
+        float,
+        Field(
+            description="How many days overdue expected goods may be and still be promised from; beyond, they count "
+            "nothing until they come.",
+            ge=0,
+        ),
+    ] = 14
+    past_due_grace_days: Annotated[
+        float, Field(description="Overdue goods are expected this many days from now.", ge=0)
+    ] = 1
 
 
 class Schedule(Strict):
@@ -361,6 +372,19 @@ class Retailer(Strict):
     transit_days: Annotated[
         float, Field(description="Days after which goods between two places are overdue.", gt=0)
     ] = 7
+    staleness_quantile: Annotated[
+        float,
+        Field(
+            description="How sure promises are that a place whose feeds are late has not sold more since: the share of "
+            "times in which the reserve taken off for it is enough.",
+            ge=0.5,
+            lt=1,
+        ),
+    ] = 0.9
+    service_level: Annotated[
+        float,
+        Field(description="Wanted share of cycles without a stock-out, where no policy names one.", ge=0.5, lt=1),
+    ] = 0.95
     snapshot_days: Annotated[int, Field(description="Closed business days that the flow keeps snapshots of.", ge=0)] = (
         35
     )

@@ -109,6 +109,14 @@ class Warehouse:
                 "select product_id, location_id from silver.position"
             )
             cursor.execute("select silver.refresh_position(%s)", (self.known,))
+            cursor.execute(
+                "create temporary table touched_order on commit drop as "
+                "select order_document from silver.fact_demand union "
+                "select order_document from silver.fact_supply union "
+                "select order_document from silver.demand_line union "
+                "select order_document from silver.supply_line"
+            )
+            cursor.execute("select silver.refresh_order_lines(%s)", (self.known,))
 
     def _tell_one(self, kind: str, row: dict[str, str]) -> int:
         if not self.known:

@@ -224,6 +224,7 @@ SUPPLY = """
 )  # fmt: skip
 def test_expected_supply_follows_notice_receipt_and_status(warehouse, story, expected, status):
     warehouse.tell("supply", SUPPLY.strip() + "\n" + story)
+    warehouse.settle()
     assert warehouse.rows("select open_quantity, status from gold.purchase_order_line") == [(expected, status)]
 
 
@@ -254,6 +255,7 @@ DEMAND = """
 def test_a_reservation_is_open_as_far_as_it_is_neither_cancelled_nor_shipped_nor_expired(warehouse, story, opened):
     warehouse.file("latest.csv", "pos", logical_time="2025-01-05T00:00:00Z")
     warehouse.tell("demand", DEMAND.strip() + "\n" + story)
+    warehouse.settle()
     assert [row[0] for row in warehouse.rows("select open from gold.open_reservation order by order_line")] == opened
 
 
@@ -266,6 +268,7 @@ def test_a_shipment_told_by_shop_and_warehouse_closes_a_reservation_once(warehou
         A            | W1            | 2025-01-02 | -4       | shipment       | W              | 1
         """,
     )
+    warehouse.settle()
     assert warehouse.rows("select shipped, open from gold.open_reservation") == [(4, 6)]
 
 
@@ -278,6 +281,7 @@ def test_a_shipment_that_names_no_line_closes_lines_in_their_order(warehouse):
         A            | W1            | 2025-01-02 | -5       | shipment       | W
         """,
     )
+    warehouse.settle()
     assert warehouse.rows("select order_line, shipped, open from gold.open_reservation order by 1") == [
         ("1", 3, 0),
         ("2", 2, 2),

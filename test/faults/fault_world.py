@@ -13,6 +13,10 @@ from extract.simulated.retailer import SimulatedMonth, simulate, write
 from test.run_warehouse import RunWarehouse
 
 START = date(2025, 3, 2)
+ORDERS_SEED = 31
+"""Of a small world in which an order is cancelled and a delivery can be booked in twice."""
+BOOKS = {"silver.record", "gold.feed_file", "gold.feed_non_data", "total"}
+"""What tells of files, and not of what is true: more files of the same facts make other books."""
 STOCK = "select product_code, location_code, on_hand from gold.stock_on_hand"
 
 
@@ -147,6 +151,12 @@ def found_books(warehouse: RunWarehouse) -> dict[tuple[str, str], dict[str, int]
     ):
         books[feed, name][f"quarantined {reason}"] = int(records)
     return books
+
+
+def differing_facts(one: Loaded | RunWarehouse, other: Loaded | RunWarehouse) -> set[str]:
+    """Tables and views of silver and gold that say something else in two warehouses; those on files apart."""
+    hashes, others = ((w.warehouse if isinstance(w, Loaded) else w).hashes() for w in (one, other))
+    return {name for name in hashes.keys() | others.keys() if hashes.get(name) != others.get(name)} - BOOKS
 
 
 def assert_waits(loaded: Loaded, fault: str, *reasons: str) -> None:

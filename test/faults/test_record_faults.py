@@ -7,8 +7,9 @@ import pyarrow as pa
 
 from etl_pipeline.silver_layer.gtin import is_gtin, whole_gtins
 from extract.simulated.catalog import gtin13
-from test.faults.fault_world import assert_waits
-from test.pipeline_manager.small_retailer import MASTERS, write_feeds, write_files
+from test.faults.fault_world import ORDERS_SEED, assert_waits
+from test.guards.guarded import MASTERS, deliver, write_contracts
+from test.pipeline_manager import small_retailer as small
 
 ARRIVALS = "F3,F4,F5,F6,F7,F8"
 DAMAGES = "F9,F10,F11,F12,F13,F14,F15,F16,F17,F18,F19"
@@ -22,10 +23,10 @@ def test_f05_a_line_doubled_within_a_file_counts_once_and_two_real_twins_both_su
 
     # A line with a key of its own is one line; two equal lines without one are two, however often the file comes.
     twins = {"ticket_2025-02-01.csv": "T1,A,S1,2025-02-01T09:00:00,1,9.99\n" * 2}
-    feeds = write_feeds(tmp_path / "feeds")
-    warehouse.run(feeds, write_files(tmp_path / "first", MASTERS | twins))
+    feeds = small.write_feeds(tmp_path / "feeds")
+    warehouse.run(feeds, small.write_files(tmp_path / "first", small.MASTERS | twins))
     again = {"ticket_2025-02-02.csv": twins["ticket_2025-02-01.csv"] + "\n"}
-    warehouse.run(feeds, write_files(tmp_path / "second", again))
+    warehouse.run(feeds, small.write_files(tmp_path / "second", again))
     assert warehouse.value("select on_hand from gold.stock_on_hand") == -2
 
 
@@ -125,12 +126,35 @@ def test_f26_a_time_that_clocks_skipped_waits_and_one_that_came_twice_is_counted
     assert autumn.warehouse.rows(fees) == [(2, 1)]
 
 
-def test_f27_a_sale_and_a_count_of_2099_wait_also_when_they_come_again(load_faults):
+def test_f27_a_sale_and_a_count_of_2099_wait_and_freeze_no_stock(load_faults):
     loaded = load_faults(TIMES)
 
     assert_waits(loaded, "F27", "future_time")
     assert loaded.waiting("future_time") == 2
     assert loaded.warehouse.value("select max(event_time) < '2026-01-01' from gold.stock_count")
+
+
+def test_f27_a_time_after_its_own_file_waits_also_when_it_comes_again_a_week_later(make_warehouse, tmp_path):
+    feeds = write_contracts(tmp_path / "feeds")
+    # By the clock on the wall 2025-03-05 is long over; when the file was made it was not.
+    first = "C1,1,A,S1,2025-03-01T08:00Z,40,\nC2,1,A,S1,2025-03-05T08:00Z,400,\nC3,1,B,S1,2099-03-01T08:00Z,9,\n"
+    week = {"till/S1/2025-03-08.csv": "T1,A,S1,2025-03-08T10:00Z,1\nT2,B,S1,2025-03-08T10:00Z,1\n"}
+    told = [MASTERS | {"count_2025-03-01.csv": first}, week, {"count_2025-03-01_again.csv": first + "\n"}]
+    waits = "select file_name, line_no, reason from gold.quarantine order by 1, 2"
+    stock = "select product_code, on_hand, is_anchored from gold.stock_on_hand order by 1"
+    warehouse = make_warehouse()
+    for number, files in enumerate(told):
+        warehouse.run(feeds, deliver(tmp_path / f"in{number}", files))
+    assert warehouse.rows(waits) == [
+        (name, line, "future_time")
+        for name in ("count_2025-03-01.csv", "count_2025-03-01_again.csv") for line in (3, 4)
+    ]  # fmt: skip
+    assert warehouse.rows(stock) == [("A", 39, True), ("B", -1, False)]  # no count of the future freezes anything
+
+    other = make_warehouse()
+    for number in (2, 1, 0):
+        other.run(feeds, tmp_path / f"in{number}")
+    assert other.hashes() == warehouse.hashes()
 
 
 def test_f28_times_of_1970_and_years_of_two_digits_wait_and_a_skewed_till_still_counts(load_faults):
@@ -163,21 +187,46 @@ def test_f31_what_the_erp_tells_once_more_is_shadow_and_stands_in_the_drift(load
     assert loaded.warehouse.value(drift) > 0
 
 
-def test_f32_sales_of_before_a_count_that_come_late_change_no_stock_after_it(load_faults):
-    loaded = load_faults(TIMES)
+def test_f32_sales_of_before_a_count_that_come_late_change_no_stock_after_it(load_faults, warehouse, tmp_path):
+    assert "late" in load_faults(TIMES).detections("F32")
 
-    assert "late" in loaded.detections("F32")
+    feeds = write_contracts(tmp_path / "feeds", replace={"{at_least: 2, at_most: 4}": "{at_least: 1}"})
+    counts = {"count_2025-03-01.csv": "C1,1,A,S1,2025-03-01T08:00Z,40,\n",
+              "count_2025-03-03.csv": "C2,1,A,S1,2025-03-03T08:00Z,30,\n"}  # fmt: skip
+    sold = {"till/S1/2025-03-03.csv": "T1,A,S1,2025-03-02T10:00Z,8\nT2,A,S1,2025-03-03T10:00Z,1\n"}
+    found = "select event_time::date::text, variance from gold.count_variance(array['A']) order by 1"
+    shrink = "select coalesce(sum(quantity), 0) from silver.account_entry where account = 'shrink'"
+    stock = "select on_hand, last_count_at from gold.stock_on_hand"
+    warehouse.run(feeds, deliver(tmp_path / "in", MASTERS | counts | sold))
+    before = warehouse.rows(stock)
+    assert [row[0] for row in before] == [29]
+    assert (warehouse.rows(found)[-1], warehouse.value(shrink)) == (("2025-03-03", -2), -38)  # 40 found, 2 lost
+    late = {"till/S1/2025-03-04.csv": "T3,A,S1,2025-03-03T07:59Z,2\n"}
+    warehouse.run(feeds, deliver(tmp_path / "in", late))
+    assert warehouse.rows(stock) == before
+    assert (warehouse.rows(found)[-1], warehouse.value(shrink)) == (("2025-03-03", 0), -40)
 
 
-def test_f33_a_count_speaks_of_what_stands_on_it_alone(load_faults):
+def test_f33_a_count_speaks_of_what_stands_on_it_alone(load_faults, warehouse, tmp_path):
     loaded = load_faults(TIMES)
 
     assert loaded.detections("F33") == {"not_counted", "same_records"}
     assert loaded.told("F33", "duplicate") > 0
 
+    feeds = write_contracts(tmp_path / "feeds")
+    both = {"count_2025-03-01.csv": "C1,1,A,S1,2025-03-01T08:00Z,40,\nC1,1,B,S1,2025-03-01T08:00Z,7,\n"}
+    stock = "select product_code, on_hand, last_count_at::date::text from gold.stock_on_hand order by 1"
+    warehouse.run(feeds, deliver(tmp_path / "in", MASTERS | both))
+    warehouse.run(feeds, deliver(tmp_path / "in", {"count_2025-03-03.csv": "C2,1,A,S1,2025-03-03T08:00Z,33,\n"}))
+    part = warehouse.rows(stock)
+    assert part == [("A", 33, "2025-03-03"), ("B", 7, "2025-03-01")]
+    stale = {"count_2025-03-02.csv": "C3,1,A,S1,2025-03-02T08:00Z,90,\nC3,1,B,S1,2025-02-28T08:00Z,90,\n"}
+    warehouse.run(feeds, deliver(tmp_path / "in", stale))
+    assert warehouse.rows(stock) == part  # a count of before the last one is history
+
 
 def test_f39_training_receipts_and_gift_cards_are_counted_and_left_out(load_faults):
-    loaded = load_faults(ORDERS, days=6)
+    loaded = load_faults(ORDERS, days=6, seed=ORDERS_SEED)
 
     kinds = dict(loaded.warehouse.rows("select kind, sum(records) from gold.feed_non_data group by kind"))
     assert kinds["excluded: gift_card"] == loaded.told("F39", "non_data", "gift_card") > 0

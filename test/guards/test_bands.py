@@ -62,6 +62,37 @@ def test_a_sale_in_the_hour_that_exists_twice_lies_on_both_sides_of_a_count_in_i
     assert warehouse.rows(BAND, ("A", "BER")) == [(47, 49, 49, True)]
 
 
+@pytest.mark.parametrize(("tolerance", "is_enough"), [(10, True), (1, False)])
+def test_f28_a_till_whose_clock_is_off_by_less_than_its_contract_says_is_wrong_and_the_band_covers_the_truth(
+    warehouse, tmp_path, tolerance, is_enough
+):
+    minutes_off = {"S1": 9, "S2": -9}
+    moves = counts = masters = ""
+    truth = {}
+    for number in range(40):
+        masters += f"product,P{number},,\n"
+        counted = START + timedelta(minutes=number)
+        for place, off in minutes_off.items():
+            counts += f"C{number}-{place},1,P{number},{place},{counted.isoformat()},50,\n"
+            truth[f"P{number}", place] = 50
+            for minute in range(-45, 46, 3):
+                sold = counted + timedelta(minutes=minute, seconds=30)
+                told = sold + timedelta(minutes=off)
+                moves += f"M{number}{place}{minute},1,P{number},{place},{told.isoformat()},-1,sale,,\n"
+                truth[f"P{number}", place] -= sold > counted
+    feeds = write_contracts(tmp_path / "feeds", tolerance=tolerance)
+    deliver(tmp_path / "in", {"master_2.csv": masters})
+    load(warehouse, feeds, tmp_path / "in", moves, counts)
+
+    bands = {(p, where): (low, now, high) for p, where, low, now, high in warehouse.rows(
+        "select product_code, location_code, low, on_hand, high from gold.stock_band"
+    )}  # fmt: skip
+    assert all(bands[key][1] != right for key, right in truth.items())  # what the tills say is wrong everywhere
+    covered = sum(bands[key][0] <= right <= bands[key][2] for key, right in truth.items())
+    assert (covered >= 0.95 * len(truth)) == is_enough
+    assert max(high - low for low, _, high in bands.values()) <= 14  # 40 of the 90 minutes, and no more
+
+
 @dataclass(frozen=True)
 class Event:
     """What happened: minutes by the true clock, minutes by the source's clock, quantity; a count or a movement."""

@@ -35,13 +35,17 @@ def run(warehouse, feeds, inbox, files):
 
 
 def test_the_watermark_stops_at_a_missing_file_and_the_file_alone_moves_it(warehouse, feeds, tmp_path):
-    run(warehouse, feeds, tmp_path / "in", MASTERS | till("S1", 1, 2, 4, 5, 6))
+    said = "select alert_id from gold.alert where kind = 'feed_gap'"
+    report = run(warehouse, feeds, tmp_path / "in", MASTERS | till("S1", 1, 2, 4, 5, 6))
     assert warehouse.rows(GAPS) == [("till/S1/", day(3), day(4), 1, False)]
     assert warehouse.rows(FRESHNESS, ("till/S1/",)) == [("gap", day(3), 1)]
+    assert [a["subject"] for a in report.alerts if a["kind"] == "feed_gap"] == ["till till/S1/"]
+    once = warehouse.rows(said)
     run(warehouse, feeds, tmp_path / "in", till("S1", 7))
     assert warehouse.rows(FRESHNESS, ("till/S1/",)) == [("gap", day(3), 1)]
+    assert warehouse.rows(said) == once  # the same incident, and no second one
     run(warehouse, feeds, tmp_path / "in", till("S1", 3))
-    assert warehouse.rows(GAPS) == []
+    assert warehouse.rows(GAPS) == warehouse.rows(said) == []
     assert warehouse.rows(FRESHNESS, ("till/S1/",)) == [("fresh", day(8), 0)]
 
 
@@ -51,6 +55,26 @@ def test_a_header_without_records_is_no_activity_and_no_bytes_are_no_file(wareho
     assert warehouse.rows(GAPS) == [("till/S2/", day(2), day(3), 1, False)]
     assert warehouse.rows(FRESHNESS, ("till/S1/",)) == [("fresh", day(5), 0)]
     assert warehouse.rows(FRESHNESS, ("till/S2/",)) == [("gap", day(2), 1)]
+
+
+def test_f16_records_that_come_after_their_day_was_told_empty_count_and_a_file_without_bytes_is_still_owed(
+    warehouse, feeds, tmp_path
+):
+    stock = "select location_code, on_hand from gold.stock_on_hand order by 1"
+    last = {"till/S1/2025-03-02.csv": "", "till/S2/2025-03-02.csv": None}
+    run(warehouse, feeds, tmp_path / "in", MASTERS | till("S1", 1) | till("S2", 1) | last)
+    assert warehouse.rows(FRESHNESS, ("till/S1/",)) == [("fresh", day(3), 0)]  # an empty day is a day
+    assert warehouse.rows(FRESHNESS, ("till/S2/",)) == [("fresh", day(2), 0)]  # due tomorrow at six
+    run(warehouse, feeds, tmp_path / "in", {"move/2025-03-04T00.csv": ""})
+    assert warehouse.rows(GAPS) == [("till/S2/", day(2), day(3), 1, True)]
+
+    late = {f"till/{place}/2025-03-02-late.csv": text for place in ("S1", "S2") for text in till(place, 2).values()}
+    run(warehouse, feeds, tmp_path / "in", late)
+    assert warehouse.rows(stock) == [("S1", -4), ("S2", -4)]
+    assert warehouse.rows(FRESHNESS, ("till/S1/",)) == [("fresh", day(3), 0)]  # what came late moves it no further
+    assert warehouse.rows(FRESHNESS, ("till/S2/",)) == [("fresh", day(3), 0)]
+    sold = "select event_time::date::text, sum(quantity) from gold.stock_movement where location_code = %s group by 1"
+    assert sorted(warehouse.rows(sold, ("S1",))) == [("2025-03-01", -2), ("2025-03-02", -2)]
 
 
 def test_empty_days_have_the_same_bytes_and_each_counts_for_its_own_day(warehouse, feeds, tmp_path):

@@ -84,6 +84,20 @@ def test_products_below_their_safety_stock_and_reorder_point_and_without_any_sto
         """
     )[0]
     assert (below_safety, below_reorder, never_counted) == (69, 7, 72)
+    short = loaded.rows(
+        "select product_code from gold.safety_stock group by product_code having sum(available) < max(configured)"
+    )
+    planned = loaded.value("select count(distinct product_code) from gold.safety_stock where location_code <> 'PLANT'")
+    assert (len(short), planned) == (69, 504 - 72)
+
+
+def test_what_is_ordered_anew_keeps_to_the_minimum_of_the_cheapest_offer(loaded):
+    proposed = loaded.rows(
+        "select supplier_code, minimum_quantity, shortfall, order_quantity from gold.reorder_proposal"
+    )
+    assert proposed
+    for supplier, minimum, shortfall, quantity in proposed:
+        assert quantity == max(-(-shortfall // 1), minimum or 0), supplier
 
 
 def test_every_record_is_accounted_for_and_addressed(loaded, export):

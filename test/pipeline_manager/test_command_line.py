@@ -52,7 +52,7 @@ class Terminal:
         return process.returncode, out, err
 
     def flow(self, *arguments: object) -> tuple[int, str, str]:
-        return self("pipeline_flow", "--no-gold-tests", *arguments)
+        return self("pipeline_flow", "--no-gold-tests", "--no-page", *arguments)
 
     def systock(self, *arguments: object) -> tuple[int, str, str]:
         return self("commands", *arguments)

@@ -34,7 +34,7 @@ def test_a_database_is_loaded_by_contract_and_its_revenue_is_right_to_the_cent(
     )[0]
     assert (orders, lines, round(revenue, 2)) == (830, 2_155, Decimal("1265793.04"))
     by_year = warehouse.rows(
-        "select extract(year from business_date)::integer, sum(net_amount) from gold.sale_line group by 1 order by 1"
+        "select extract(year from business_date)::integer, sum(net_amount) from gold.sales_daily group by 1 order by 1"
     )
     assert [(year, round(value, 2)) for year, value in by_year] == [
         (1996, Decimal("208083.97")), (1997, Decimal("617085.20")), (1998, Decimal("440623.87")),

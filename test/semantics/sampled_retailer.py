@@ -39,6 +39,12 @@ yields:
   - fact: unit_conversion
     columns: {product_code: sku, unit_code: unit, numerator: holds, effective_from: since}
 """, "sku,unit,holds,since"),
+    "policy": ("erp", """
+key: {document: [sku, place]}
+yields:
+  - fact: stock_policy
+    columns: {product_code: sku, location_code: place, safety_stock: safety}
+""", "sku,place,safety"),
     "kit": ("erp", """
 key: {document: kit, line: "no"}
 yields:

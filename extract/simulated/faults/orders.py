@@ -43,16 +43,22 @@ def notices_again(inbox: Inbox, chance: Chance) -> None:
 
 
 def _for_cancelled(inbox: Inbox, sheet: Sheet) -> None:
-    orders = inbox.world.purchase_orders
+    """Announce a line that was cancelled: with its own product, and with another one that nobody ordered."""
+    orders, products = inbox.world.purchase_orders, inbox.world.catalog.products
     cancelled = orders.loc[orders["status"] == "cancelled"].tail(1)
-    if len(cancelled):
-        notice: dict[str, Any] = {
-            "../AdviceNo": f"XX-{inbox.fault}", "../OrderNo": cancelled["order"].tolist(), "../Revision": 1,
-            "@no": cancelled["line"].tolist(),
-        }  # fmt: skip
-        line = sound(sheet).tail(1).assign(**notice)
-        made = inbox.copy(sheet, "cancelled", source=inbox.mark(line))
-        inbox.tell(sheet.feed, made.name, 1, NONE_NEEDED)
+    if cancelled.empty:
+        return
+    item = int(cancelled["item"].iloc[0])
+    items = [item, (item + 1) % len(products)]
+    notice: dict[str, Any] = {
+        "../AdviceNo": [f"XX-{inbox.fault}", f"XX-{inbox.fault}-OTHER"], "../Revision": 1, "Quantity": 2,
+        "../OrderNo": cancelled["order"].iloc[0], "@no": cancelled["line"].iloc[0],
+        "Ean": products["gtin"].iloc[items].tolist(), "Unit": products["order_unit"].iloc[items].tolist(),
+    }  # fmt: skip
+    like = sound(sheet).tail(1)
+    lines = pd.concat([like, like], ignore_index=True).assign(**notice)
+    made = inbox.copy(sheet, "cancelled", source=inbox.mark(lines))
+    inbox.tell(sheet.feed, made.name, made.size, NONE_NEEDED)
 
 
 def transfers(inbox: Inbox, chance: Chance) -> None:

@@ -94,6 +94,12 @@ def test_f23_what_is_no_gtin_is_matched_to_nothing(code):
     assert verdicts(judged(one(code), references=alias(_036000291452="A"))) == {1: "unknown_product"}
 
 
+def test_f23_a_number_without_a_right_check_digit_gets_no_zeros_though_a_product_has_it_with_them():
+    assert verdicts(judged(one("36000291453"), references=alias(_036000291453="A"))) == {1: "unknown_product"}
+    whole = judged(one("036000291453"), references=alias(_036000291453="A"))
+    assert [f["product_code"] for f in facts(whole)] == ["A"]
+
+
 def test_f23_a_gtin_that_two_products_could_mean_is_set_aside():
     two = alias(_036000291452="A", _0036000291452="B")
     assert verdicts(judged(one("36000291452"), references=two)) == {1: "unknown_product"}

@@ -47,6 +47,7 @@ feed_file as (
         f.logical_time,
         f.status,
         f.reason,
+        f.sentence,
         f.records,
         cast(coalesce(h.accepted, 0) as bigint) as accepted,
         case
@@ -63,10 +64,9 @@ feed_file as (
         f.non_data,
         coalesce(q.quarantined, 0) as quarantined,
         coalesce(q.dismissed, 0) as dismissed,
-        f.status = 'set_aside' and d.feed is not null as is_dismissed,
+        f.is_dismissed,
         f.known
     from file as f
-    left join dismissed as d on f.feed = d.feed and f.sha256 = d.sha256 and d.record_no = 0
     left join home as h on f.file_id = h.file_id
     left join set_aside as q on f.file_id = q.file_id
 )

@@ -1,6 +1,7 @@
 -- stock_policy: how much to keep, where, as it holds at the latest instant known.
--- Grain: one row per product and location; location_code is null where a policy holds everywhere.
--- Reads: silver.fact_stock_policy, latest_instant.   Used by: stock_risk, planners.
+-- Grain: one row per product, location and channel; location_code is null where a policy holds everywhere,
+-- channel_code where it holds for the place as a whole.
+-- Reads: silver.fact_stock_policy, latest_instant.   Used by: stock_risk, promises, planners.
 with
 
 policy as (
@@ -36,11 +37,14 @@ latest as (
     select as_of from {{ ref('latest_instant') }}
 ),
 
+-- Ranked by codes, not numbers: a reader who asks for one product reads only its policies.
 ranked as (
     select
         s.*,
+        p.product_code,
+        l.location_code,
         row_number() over (
-            partition by s.product_id, s.location_id
+            partition by p.product_code, l.location_code, s.channel_code
             order by
                 s.effective_from desc nulls last,
                 r.revision_no desc nulls last,
@@ -51,24 +55,27 @@ ranked as (
         ) as place
     from policy as s
     inner join record as r on s.record_id = r.record_id
+    inner join product as p on s.product_id = p.product_id
+    left join location as l on s.location_id = l.location_id
     cross join latest as n
     where s.effective_from is null or s.effective_from <= n.as_of
 ),
 
 stock_policy as (
     select
-        p.product_code,
-        l.location_code,
-        {{ plain('s.safety_stock') }} as safety_stock,
-        {{ plain('s.reorder_point') }} as reorder_point,
-        {{ plain('s.channel_buffer') }} as channel_buffer,
-        {{ plain('s.service_level') }} as service_level,
-        s.effective_from,
-        s.known_from as known
-    from ranked as s
-    inner join product as p on s.product_id = p.product_id
-    left join location as l on s.location_id = l.location_id
-    where s.place = 1
+        product_code,
+        location_code,
+        channel_code,
+        {{ plain('safety_stock') }} as safety_stock,
+        {{ plain('reorder_point') }} as reorder_point,
+        {{ plain('channel_buffer') }} as channel_buffer,
+        {{ plain('allocated_quantity') }} as allocated_quantity,
+        coalesce(may_use_pool, true) as may_use_pool,
+        {{ plain('service_level') }} as service_level,
+        effective_from,
+        known_from as known
+    from ranked
+    where place = 1
 )
 
 select * from stock_policy

@@ -9,6 +9,7 @@ stock as (
 
 policy as (
     select * from {{ ref('stock_policy') }}
+    where channel_code is null
 ),
 
 product as (

@@ -1,7 +1,7 @@
 -- alert: what a person should know of, one row per incident.
 -- Grain: one row per incident. alert_id stays the same as long as the incident does, so that it is told once.
--- Reads: feed_gap, feed_freshness, count_review, in_transit, purchase_order_line, file_named, silver.record,
--- ops.decision.   Used by: the summary of a run, messages to people.
+-- Reads: feed_gap, feed_freshness, count_review, in_transit, purchase_order_line, file_named, silver.record.
+-- Used by: the summary of a run, messages to people.
 with
 
 feed_gap as (
@@ -26,10 +26,6 @@ purchase_order_line as (
 
 file as (
     select * from {{ ref('file_named') }}
-),
-
-decision as (
-    select * from {{ source('ops', 'decision') }}
 ),
 
 record as (
@@ -73,9 +69,7 @@ set_aside as (
         f.file_name || ' was set aside whole (' || f.reason || '): see systock quarantine list.' as sentence,
         f.known as since_known
     from file as f
-    left join decision as d
-        on f.feed = d.feed and f.sha256 = d.sha256 and d.record_no = 0 and d.verdict = 'dismiss'
-    where f.status = 'set_aside' and d.feed is null
+    where f.status = 'set_aside' and not f.is_dismissed
 ),
 
 conflict as (

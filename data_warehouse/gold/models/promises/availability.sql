@@ -1,0 +1,191 @@
+-- availability: how much may be sold now, and what is taken off to come to it.
+-- available = sellable - reservations, never below zero; available_to_sell = available - buffer - staleness_reserve,
+-- never below zero. A row with a channel says what that channel may sell: what is left of its allocation, and what no
+-- channel has set apart, if it may use that. It ignores what will come: for dates see atp.
+-- Grain: one row per product and location (channel_code null), and one per channel that has an allocation or a buffer.
+-- Reads: promise_key, stock_policy, silver.demand_line.   Used by: shops, customer service, the report.
+with
+
+start as (
+    select * from {{ ref('promise_key') }}
+),
+
+family as (
+    select
+        product_code,
+        product_id
+    from {{ source('silver', 'product_family') }}
+),
+
+location as (
+    select
+        location_id,
+        location_code
+    from {{ source('silver', 'location_key') }}
+),
+
+policy as (
+    select * from {{ ref('stock_policy') }}
+    where channel_code is not null and location_code is not null
+),
+
+-- What a channel's customers have reserved since its allocation began is consumed of it, shipped or not.
+sold as (
+    select
+        f.product_code,
+        l.location_code,
+        d.channel_code,
+        d.reserved_at,
+        greatest(0, d.reserved - d.cancelled) as quantity
+    from {{ source('silver', 'demand_line') }} as d
+    inner join family as f on d.product_id = f.product_id
+    inner join location as l on d.location_id = l.location_id
+    where not d.is_soft and d.channel_code is not null
+),
+
+consumed as (
+    select
+        a.product_code,
+        a.location_code,
+        a.channel_code,
+        coalesce(sum(s.quantity), 0) as quantity
+    from policy as a
+    left join sold as s
+        on
+            a.product_code = s.product_code
+            and a.location_code = s.location_code
+            and a.channel_code = s.channel_code
+            and (a.effective_from is null or a.effective_from <= s.reserved_at)
+    group by a.product_code, a.location_code, a.channel_code
+),
+
+allocation as (
+    select
+        a.product_code,
+        a.location_code,
+        a.channel_code,
+        a.may_use_pool,
+        coalesce(a.channel_buffer, a.safety_stock) as buffer,
+        greatest(0, coalesce(a.allocated_quantity, 0) - c.quantity) as unconsumed,
+        sum(greatest(0, coalesce(a.allocated_quantity, 0) - c.quantity)) over (
+            partition by a.product_code, a.location_code
+        ) as unconsumed_of_all
+    from policy as a
+    inner join consumed as c
+        on
+            a.product_code = c.product_code
+            and a.location_code = c.location_code
+            and a.channel_code = c.channel_code
+),
+
+set_apart as (
+    select
+        product_code,
+        location_code,
+        max(unconsumed_of_all) as unconsumed_of_all
+    from allocation
+    group by product_code, location_code
+),
+
+whole as (
+    select
+        k.*,
+        cast(null as text) as channel_code,
+        k.available as may_sell,
+        coalesce(a.unconsumed_of_all, 0) as unconsumed_of_all,
+        cast(null as numeric) as unconsumed
+    from start as k
+    left join set_apart as a on k.product_code = a.product_code and k.location_code = a.location_code
+),
+
+by_channel as (
+    select
+        w.product_code,
+        w.location_code,
+        a.channel_code,
+        w.on_hand,
+        w.sellable,
+        w.reserved_hard,
+        w.reserved_soft,
+        w.transfer_reserved,
+        w.available,
+        coalesce(a.buffer, w.buffer) as buffer,
+        w.staleness_reserve,
+        w.late_hours,
+        w.as_of,
+        w.known,
+        a.unconsumed,
+        w.unconsumed_of_all,
+        least(
+            w.available,
+            a.unconsumed + case when a.may_use_pool then greatest(0, w.available - w.unconsumed_of_all) else 0 end
+        ) as may_sell
+    from whole as w
+    inner join allocation as a on w.product_code = a.product_code and w.location_code = a.location_code
+),
+
+both_kinds as (
+    select
+        product_code,
+        location_code,
+        channel_code,
+        on_hand,
+        sellable,
+        reserved_hard,
+        reserved_soft,
+        transfer_reserved,
+        available,
+        buffer,
+        staleness_reserve,
+        late_hours,
+        as_of,
+        known,
+        unconsumed,
+        unconsumed_of_all,
+        may_sell
+    from whole
+    union all
+    select
+        product_code,
+        location_code,
+        channel_code,
+        on_hand,
+        sellable,
+        reserved_hard,
+        reserved_soft,
+        transfer_reserved,
+        available,
+        buffer,
+        staleness_reserve,
+        late_hours,
+        as_of,
+        known,
+        unconsumed,
+        unconsumed_of_all,
+        may_sell
+    from by_channel
+),
+
+availability as (
+    select
+        product_code,
+        location_code,
+        channel_code,
+        {{ plain('on_hand') }} as on_hand,
+        {{ plain('sellable') }} as sellable,
+        {{ plain('reserved_hard') }} as reserved_hard,
+        {{ plain('reserved_soft') }} as reserved_soft,
+        {{ plain('transfer_reserved') }} as transfer_reserved,
+        {{ plain('available') }} as available,
+        {{ plain('buffer') }} as buffer,
+        {{ plain('staleness_reserve') }} as staleness_reserve,
+        {{ plain('unconsumed') }} as unconsumed_allocation,
+        {{ plain('greatest(0, may_sell - buffer - staleness_reserve)') }} as available_to_sell,
+        unconsumed_of_all > available as is_over_allocated,
+        late_hours as oldest_feed_age_hours,
+        as_of,
+        known
+    from both_kinds
+)
+
+select * from availability

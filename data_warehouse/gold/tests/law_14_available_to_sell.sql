@@ -1,0 +1,9 @@
+-- Law 14: 0 <= available_to_sell <= max(0, sellable).
+select
+    product_code,
+    location_code,
+    channel_code,
+    sellable,
+    available_to_sell
+from {{ ref('availability') }}
+where available_to_sell < 0 or available_to_sell > greatest(0, sellable)
