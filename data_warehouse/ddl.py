@@ -76,14 +76,19 @@ def _apply_one(table: str, stage: str, pairs: list[tuple[str, str]], joins: str,
     insert into {{{{ silver }}}}.{table} (record_id, fact_no, known_from, known_to, {into})
     select o.record_id, o.fact_no, at_known, null, {old}
     from pg_temp.changed_record as c
-    inner join {{{{ silver }}}}.{table} as o on c.record_id = o.record_id
+    -- Windows keep this a look-up by record: what it costs follows the change, not the ledger.
+    cross join lateral (
+        select
+            l.*, max(l.known_from) over () as last_known_from, bool_or(l.known_to is null) over () as is_open
+        from {{{{ silver }}}}.{table} as l
+        where l.record_id = c.record_id
+    ) as o
     where
         c.stands
+        and not c.is_new
         and not coalesce(c.takes_staged, false)
-        and o.known_from = (select max(l.known_from) from {{{{ silver }}}}.{table} as l where l.record_id = o.record_id)
-        and not exists (
-            select 1 from {{{{ silver }}}}.{table} as l where l.record_id = o.record_id and l.known_to is null
-        );
+        and o.known_from = o.last_known_from
+        and not o.is_open;
 {guard}
     insert into {{{{ silver }}}}.{table} (record_id, fact_no, known_from, known_to, {into})
     select c.record_id, s.fact_no, at_known, case when c.stands then null else at_known end, {new}
@@ -187,38 +192,55 @@ comment on function {{{{ silver }}}}.drop_unused(bigint) is
 
 
 def files_using() -> str:
-    """Return the function that tells which files used a code, over every kind of fact that holds codes."""
+    """Return the function that tells which files used a changed code, over every kind of fact that holds codes.
+
+    A superseded revision used it too: judged again it may be no record at all, or stand once the later one is gone.
+    """
     parts = []
     for key in ("product", "location"):
         for kind in FACT_KINDS.values():
             if not kind.is_master and f"{key}_code" in kind.by_name:
                 parts.append(f"""    union
     select r.file_id
-    from {{{{ silver }}}}.{key}_key as k
+    from pg_temp.changed_key as c
+    inner join {{{{ silver }}}}.{key}_key as k on c.key = k.{key}_code
     inner join {{{{ silver }}}}.{kind.table} as f on k.{key}_id = f.{key}_id
     inner join {{{{ silver }}}}.record as r on f.record_id = r.record_id
-    where changed_set = '{key}' and k.{key}_code = changed_key and f.known_to is null
+    where c.set_name = '{key}' and (f.known_to is null or not r.is_current)
 """)
     for kind in FACT_KINDS.values():  # masters that speak of a product hold its code, not its number
         if kind.is_master and kind.name != "product" and "product_code" in kind.by_name:
             parts.append(f"""    union
     select r.file_id
-    from {{{{ silver }}}}.{kind.table} as f
+    from pg_temp.changed_key as c
+    inner join {{{{ silver }}}}.{kind.table} as f on c.key = f.product_code
     inner join {{{{ silver }}}}.record as r on f.record_id = r.record_id
-    where changed_set = 'product' and f.product_code = changed_key and f.known_to is null
+    where c.set_name = 'product' and (f.known_to is null or not r.is_current)
 """)
     return f"""
-create or replace function {{{{ silver }}}}.files_using(changed_set text, changed_key text)
+drop function if exists {{{{ silver }}}}.files_using(text, text);
+create or replace function {{{{ silver }}}}.files_using(at_known bigint, soft_sets text[])
 returns table (file_id bigint)
-language sql stable
+language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
+begin
+    create temporary table changed_key on commit drop as
+    select c.set_name, c.key from {{{{ silver }}}}.changed_keys(at_known, soft_sets) as c;
+    if not exists (select 1 from pg_temp.changed_key) then
+        return;
+    end if;
+    analyze pg_temp.changed_key;
+    return query
     select u.file_id
-    from {{{{ silver }}}}.file_reference as u
-    where u.set_name = changed_set and u.key = changed_key
-{"".join(parts)}$$;
-comment on function {{{{ silver }}}}.files_using(text, text) is
-'Files whose records have to be judged again when a code changes its meaning.';
+    from pg_temp.changed_key as c
+    inner join {{{{ silver }}}}.file_reference as u on c.set_name = u.set_name and c.key = u.key
+{"".join(parts)}    ;
+end
+$$;
+comment on function {{{{ silver }}}}.files_using(bigint, text[]) is
+'Files whose records have to be judged again, since a load changed the meaning of a code that they used.';
 """
 
 

@@ -347,9 +347,8 @@ class Batch:
         )
         self._run(
             "insert into {{ ops }}.to_judge_again (file_id, known)"
-            " select distinct u.file_id, cast(%s as bigint)"
-            " from {{ silver }}.changed_keys(%s, cast(%s as text[])) as c"
-            " cross join lateral {{ silver }}.files_using(c.set_name, c.key) as u"
+            " select u.file_id, cast(%s as bigint)"
+            " from {{ silver }}.files_using(%s, cast(%s as text[])) as u"
             " on conflict (file_id) do update set known = excluded.known",
             (self.known, self.known, list(soft_sets)),
         )

@@ -40,12 +40,18 @@ as $$
         from place as p
         cross join latest as n
         where isfinite(n.as_of)
+    ),
+
+    -- Places share their clocks: asked once for each clock, not for each place.
+    clock as materialized (
+        select c.*, {{ silver }}.day_end(c.last_day - days, c.zone, c.close_minutes) as start_at
+        from (select distinct d.zone, d.close_minutes, d.last_day from dated as d) as c
     )
 
     select
-        d.location_id, d.location_code, d.zone, d.close_minutes, d.last_day - days + 1, d.last_day,
-        {{ silver }}.day_end(d.last_day - days, d.zone, d.close_minutes), d.as_of
+        d.location_id, d.location_code, d.zone, d.close_minutes, d.last_day - days + 1, d.last_day, c.start_at, d.as_of
     from dated as d
+    inner join clock as c on d.zone = c.zone and d.close_minutes = c.close_minutes and d.last_day = c.last_day
 $$;
 comment on function {{ silver }}.demand_window(integer) is 'The trailing full business days of each place.';
 
