@@ -31,6 +31,7 @@ declare
 begin
     create temporary table fresh_position on commit drop as
     select s.* from {{ silver }}.stock_from_ledger('infinity', at_known) as s;
+    analyze pg_temp.fresh_position;
 
     delete from {{ silver }}.position as p
     using pg_temp.touched_key as t

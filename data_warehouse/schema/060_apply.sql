@@ -26,14 +26,22 @@ begin
 
     -- Judged again and found wanting or excluded: what was accepted before is taken back, as if it had never been.
     create temporary table withdrawn on commit drop as
-    select r.record_id, r.feed_id, r.epoch, r.document, r.line
-    from pg_temp.stage_again as a
-    inner join {{ silver }}.record as r on a.file_id = r.file_id and a.record_no = r.record_no
-    where
-        not r.is_withdrawn
-        and not exists (
+    with
+
+    -- By itself first: the planner cannot know how few records are left, and would compare each with each.
+    gone as materialized (
+        select a.file_id, a.record_no
+        from pg_temp.stage_again as a
+        where not exists (
             select 1 from pg_temp.stage_record as s where s.file_id = a.file_id and s.record_no = a.record_no
-        );
+        )
+    )
+
+    select r.record_id, r.feed_id, r.epoch, r.document, r.line
+    from gone as g
+    inner join {{ silver }}.record as r on g.file_id = r.file_id and g.record_no = r.record_no
+    where not r.is_withdrawn;
+    analyze pg_temp.withdrawn;
 
     update {{ silver }}.record as r
     set is_withdrawn = true
@@ -117,6 +125,7 @@ begin
     from pg_temp.arrived as a
     inner join {{ silver }}.record as r on a.old_record_id = r.record_id
     where r.is_withdrawn;
+    analyze pg_temp.returned;
 
     update {{ silver }}.record as r
     set is_withdrawn = false

@@ -243,3 +243,56 @@ def test_atp_never_falls_and_an_order_of_at_most_atp_makes_no_new_shortage(wareh
         warehouse.settle()
         for d, (_, _, shortage) in atp(warehouse, product).items():
             assert shortage <= before[max(b for b in before if b <= d)][2]
+
+
+TOLD = st.builds(
+    lambda first, others: [(first, 12), *others],
+    st.sampled_from(["reserve", "cart"]),
+    st.lists(
+        st.tuples(st.sampled_from(["ship", "shipment", "cancel", "reserve", "cart"]), st.integers(1, 6)),
+        min_size=2,
+        max_size=6,
+    ),
+)
+"""What is told of one order line, in the order of arrival: by the shop, and (`shipment`) by the warehouse."""
+
+
+def open_of(told: list[tuple[str, int]]) -> int:
+    """What a line still holds: a cart only until its order is there, shipped once whoever tells it."""
+    sums = {event: sum(q for e, q in told if e == event) for event in ("reserve", "cart", "cancel", "ship", "shipment")}
+    held = sums["reserve"] if any(event == "reserve" for event, _ in told) else sums["cart"]
+    return max(0, held - sums["cancel"] - max(sums["ship"], sums["shipment"]))
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(told=TOLD, data=st.data())
+def test_a_reservation_is_released_once_in_whatever_order_its_end_is_told(warehouse, numbers, told, data):
+    if not warehouse.known:
+        now(warehouse)
+    product = f"R{next(numbers)}"
+    stock(warehouse, 50, product)
+    expires = data.draw(st.sampled_from(["", "2025-01-09T00:00:00Z", "2025-01-11T00:00:00Z"]), label="expires_at")
+    arrivals = data.draw(st.permutations(told), label="arrivals")
+    for place, (event, quantity) in enumerate(arrivals):
+        if event == "shipment":
+            warehouse.tell(
+                "movement",
+                "product_code | location_code | event_time | quantity | movement_class | order_document | order_line\n"
+                f"{product} | S1 | 2025-01-05 | -{quantity} | shipment | W{product} | 1",
+            )
+        else:
+            until = expires if event in ("reserve", "cart") else ""
+            warehouse.tell(
+                "demand",
+                "product_code | location_code | event_time | quantity | event | order_document | order_line |"
+                f" expires_at\n{product} | S1 | 2025-01-04 | {quantity} | {event} | W{product} | 1 | {until}",
+            )
+        warehouse.settle()
+        arrived = arrivals[: place + 1]
+        gone = sum(q for e, q in arrived if e == "shipment")
+        held = 0 if expires and expires < MORNING else open_of(arrived)
+        found = warehouse.rows(
+            "select on_hand, reserved_hard + reserved_soft, available from gold.availability where product_code = %s",
+            (product,),
+        )
+        assert found == [(50 - gone, held, max(0, 50 - gone - held))]
