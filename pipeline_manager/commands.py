@@ -282,6 +282,27 @@ def score_(
         show_score(inbox, answers, feeds, out, env=env, database_url=database_url)
 
 
+@app.command("score-promises")
+def score_promises(
+    out: Annotated[Path, typer.Option(help="Folder for promises.svg and promises.json.")] = Path("score"),
+    days: Annotated[int, typer.Option(min=12, help="Days of the retailer's life; the first ten are calm.")] = 40,
+    stores: Annotated[int, typer.Option(min=1, help="Stores whose lines go down now and then.")] = 5,
+    products: Annotated[int, typer.Option(min=1, help="Products.")] = 40,
+    seed: Annotated[int, typer.Option(help="Of all chance.")] = 11,
+) -> None:
+    """Compare promises that mind the age of the news with fixed buffers, on stores whose files stay away for days.
+
+    It plays on a server of its own; your warehouse is not touched. Example: systock score-promises --out score
+    """
+    with command_errors():
+        from etl_pipeline.core.progress import ended, make_progress
+        from pipeline_manager.scoring.outage_story import Story
+        from pipeline_manager.scoring.promise_card import compare_promises
+
+        with ended(make_progress()) as progress:
+            compare_promises(Story(seed, days, stores, products), out, progress)
+
+
 @app.command()
 def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON, and nothing else.")] = False,

@@ -377,7 +377,7 @@ class Retailer(Strict):
         Field(
             description="How sure promises are that a place whose feeds are late has not sold more since: the share of "
             "times in which the reserve taken off for it is enough.",
-            ge=0.5,
+            ge=0.01,
             lt=1,
         ),
     ] = 0.9

@@ -170,8 +170,8 @@ promise_key as (
         -- What may have been sold there since its last news, with the certainty that the retailer wants.
         case
             when late_hours > 0
-                then ceil(
-                    mean_daily * late_hours / 24 + staleness_z * sqrt(variance_daily * late_hours / 24)
+                then greatest(
+                    0, ceil(mean_daily * late_hours / 24 + staleness_z * sqrt(variance_daily * late_hours / 24))
                 )
             else 0
         end as staleness_reserve,
