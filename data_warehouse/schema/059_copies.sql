@@ -1,6 +1,6 @@
--- Copies of records: silver.record keeps the first home of a record alone. When it is taken back, because a code changed
--- its meaning, its copies are found wanting too: the files that hold one are judged again. What counts does not hang on
--- it; what is said of each file does.
+-- Copies of records: silver.record keeps the first home of a record alone. When it is taken back, because a code
+-- changed its meaning, its copies are found wanting too: the files that hold one are judged again. What counts does not
+-- hang on it; what is said of each file does.
 
 -- Grain: two files of one feed that may hold a record in common; each pair stands in both directions.
 create table if not exists {{ silver }}.file_copy (
