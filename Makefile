@@ -6,10 +6,10 @@ BIN := .venv/bin
 STAMP := .venv/.systock-ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run test mutants check torture bench clean
+.PHONY: help setup run test mutants check torture bench bi-test clean
 
 help:  ## list these targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 setup: $(STAMP)  ## make .venv and install the project into it; nothing to do the second time
 
@@ -58,6 +58,16 @@ torture: setup  ## kill, cut and crash it a thousand times; takes an hour or two
 bench: setup  ## measure loads on this machine
 	$(BIN)/systock bench $(ARGS)
 
+# Superset wants other versions than .venv has, so it has an environment of its own. Pictures go to build/bi.
+BI_STAMP := .bi-venv/.systock-ready
+bi-test: setup $(BI_STAMP)  ## see the dashboards work in Superset without Docker (a gigabyte; some minutes)
+	SYSTOCK_BI_BIN=$(CURDIR)/.bi-venv/bin $(BIN)/python -m pytest -s -rs test/bi/test_superset.py $(ARGS)
+
+$(BI_STAMP): data_warehouse/bi/requirements.txt
+	@test -x .bi-venv/bin/python || $(PYTHON) -m venv .bi-venv
+	.bi-venv/bin/python -m pip install --quiet --requirement $<
+	@touch $@
+
 clean:  ## remove caches and builds; data in .systock and the environment stay
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . \( -path ./.venv -o -path ./.bi-venv \) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
