@@ -16,6 +16,8 @@ from rich.table import Table
 
 from extract.bench_lines import write_lines
 from load.embedded_postgres import EmbeddedServer
+from pipeline_manager.bench_promises import PLACES, MeasuredPromise, measure_promises
+from pipeline_manager.bench_promises import PRODUCTS as PROMISED_PRODUCTS
 from pipeline_manager.bench_valuation import MOVEMENTS, PRODUCTS, MeasuredValuation, measure_valuation
 from pipeline_manager.demo import FEEDS
 
@@ -73,8 +75,33 @@ def _whole_run(url: str, inbox: Path, home: Path) -> tuple[float, int]:
     return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
 
 
-def measure(lines: int, folder: Path) -> tuple[list[Measured], list[MeasuredValuation]]:
-    """Load the same file in every way, each into a fresh database of one server; then value a million movements."""
+@dataclass(frozen=True)
+class Bench:
+    """All that was measured in one run on one server."""
+
+    loads: list[Measured]
+    valuations: list[MeasuredValuation]
+    promises: list[MeasuredPromise]
+
+
+def _promises(server: EmbeddedServer, folder: Path) -> list[MeasuredPromise]:
+    """Measure promises in a database of their own, after a load of a few lines has made it a warehouse."""
+    inbox = folder / "few"
+    inbox.mkdir()
+    write_lines(inbox / "lines.csv", 10)
+    connection = psycopg2.connect(server.url())
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("create database promises")
+    finally:
+        connection.close()
+    _whole_run(server.url("promises"), inbox, folder / "home_of_promises")
+    return measure_promises(server.url("promises"))
+
+
+def measure(lines: int, folder: Path) -> Bench:
+    """Load the same file in every way, value a million movements, and ask for promises, all on one server."""
     inbox = folder / "inbox"
     inbox.mkdir()
     file = inbox / "lines.csv"
@@ -84,13 +111,22 @@ def measure(lines: int, folder: Path) -> tuple[list[Measured], list[MeasuredValu
         bare = min(_bare_copy(server.url(), file) for _ in range(3))
         seconds, memory = _whole_run(server.url(), inbox, folder / "home")
         valuations = measure_valuation(server.url())
+        promises = _promises(server, folder)
     finally:
         server.stop()
     loads = [
         Measured("bare COPY, plain logged table", bare, int(lines / bare), 1.0, None),
         Measured("systock, file to published gold", seconds, int(lines / seconds), seconds / bare, memory),
     ]
-    return loads, valuations
+    return Bench(loads, valuations, promises)
+
+
+def _promise_table(promises: list[MeasuredPromise]) -> Table:
+    keys = PROMISED_PRODUCTS * PLACES
+    table = Table("question", "seconds", "x reading stock", title=f"promises, {keys:,} keys, 5 % with open lines")
+    for row in promises:
+        table.add_row(row.name, f"{row.seconds:.4f}", f"{row.times_reading_stock:.2f}")
+    return table
 
 
 def _valuation_table(valuations: list[MeasuredValuation]) -> Table:
@@ -113,19 +149,25 @@ def run_bench(lines: int, out: Path) -> None:
     """Measure, print a table and write `out/bench.json`."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="systock_bench_") as folder:
-        results, valuations = measure(lines, Path(folder))
+        measured = measure(lines, Path(folder))
     table = Table("way", "seconds", "rows/s", "x bare COPY", "peak MB", title=f"{lines:,} till lines, one run")
-    for row in results:
+    for row in measured.loads:
         memory = "" if row.peak_memory_mb is None else f"{row.peak_memory_mb:,}"
         table.add_row(row.name, f"{row.seconds:.1f}", f"{row.rows_per_second:,}", f"{row.times_bare_copy:.2f}", memory)
     console = Console(highlight=False)
     console.print(table)
-    console.print(_valuation_table(valuations))
+    console.print(_valuation_table(measured.valuations))
+    console.print(_promise_table(measured.promises))
     target = out / "bench.json"
     figures = {
         "lines": lines,
-        "results": [asdict(r) for r in results],
-        "valuation": {"movements": MOVEMENTS, "products": PRODUCTS, "results": [asdict(v) for v in valuations]},
+        "results": [asdict(r) for r in measured.loads],
+        "valuation": {
+            "movements": MOVEMENTS,
+            "products": PRODUCTS,
+            "results": [asdict(v) for v in measured.valuations],
+        },
+        "promises": {"keys": PROMISED_PRODUCTS * PLACES, "results": [asdict(p) for p in measured.promises]},
     }
     target.write_text(json.dumps(figures, indent=2) + "\n")
     sys.stdout.write(f"Written to {target}.\n")

@@ -11,16 +11,18 @@ declare
     wanted date;
     on_day numeric;
     first_day date;
-    on_first_day numeric;
 begin
     if can_promise.quantity is null or can_promise.quantity <= 0 then
         raise exception 'The quantity to promise must be greater than zero, not %.', can_promise.quantity
             using errcode = 'invalid_parameter_value';
     end if;
-    -- Days without a row are as the row before them.
+    -- Days without a row are as the row before them; a day that has passed is as today. Read once: it is what it costs.
     select
         min(a.day),
-        (array_agg(a.atp order by a.day desc) filter (where a.day <= can_promise.day))[1],
+        coalesce(
+            (array_agg(a.atp order by a.day desc) filter (where a.day <= can_promise.day))[1],
+            (array_agg(a.atp order by a.day))[1]
+        ),
         min(a.day) filter (where a.atp >= can_promise.quantity)
     into today, on_day, first_day
     from {{ gold }}.atp as a
@@ -32,12 +34,6 @@ begin
         return;
     end if;
     wanted := greatest(today, coalesce(can_promise.day, today));
-    if on_day is null then
-        on_day := (
-            select a.atp from {{ gold }}.atp as a
-            where a.product_code = can_promise.product and a.location_code = can_promise.location and a.day = today
-        );
-    end if;
     if first_day <= wanted then
         return query select 'now', wanted, on_day, today,
             'Up to ' || on_day || ' can be promised for ' || wanted || '.';
