@@ -1,4 +1,4 @@
-"""The measurement of promises asks a warehouse that answers: sizes are small here, the questions are those of the bench."""
+"""The measurement of promises asks a warehouse that answers: small here, with the questions of the bench."""
 
 from pipeline_manager.bench_promises import measure_promises
 
