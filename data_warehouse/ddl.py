@@ -40,6 +40,17 @@ def _indexes(kind: FactKind) -> Iterator[str]:
         yield f"create index if not exists {kind.table}_product on {{{{ silver }}}}.{kind.table} (product_id);"
 
 
+def _later_column(table: str, kind: FactKind, column: Column) -> Iterator[str]:
+    """Give a warehouse of an earlier version a column that came later; its facts say what no contract mapped."""
+    name, sql_type = _silver_column(kind, column)
+    if column.default is None:
+        yield f"alter table {table} add column if not exists {name} {sql_type};"
+    else:
+        default = f"cast({quoted(column.default)} as {sql_type})"
+        yield f"alter table {table} add column if not exists {name} {sql_type} default {default};"
+        yield f"alter table {table} alter column {name} drop default;"
+
+
 def fact_tables() -> str:
     """Return the SQL of every silver fact table, with comments; safe to run again."""
     lines: list[str] = []
@@ -49,11 +60,8 @@ def fact_tables() -> str:
         columns += ["known_from bigint not null", "known_to bigint"]
         columns += [f"{name} {sql_type}" for name, sql_type in silver_columns(kind)]
         lines.append(f"create table if not exists {table} (\n    " + ",\n    ".join(columns) + "\n);")
-        # A warehouse of an earlier version gets the columns that came later.
-        lines.extend(
-            f"alter table {table} add column if not exists {name} {sql_type};"
-            for name, sql_type in silver_columns(kind)
-        )
+        for column in kind.columns:
+            lines.extend(_later_column(table, kind, column))
         lines.append(f"comment on table {table} is {quoted(kind.meaning)};")
         for column in kind.columns:
             name = _silver_column(kind, column)[0]
