@@ -23,7 +23,13 @@ FILL = """
     select p.product_id, l.location_id, mod(p.product_id * 13 + l.location_id * 7, 20) = 0 as has_lines, x.as_of
     from {{ silver }}.product_key as p
     cross join {{ silver }}.location_key as l
-    cross join (select max(logical_time) as as_of from {{ bronze }}.file where status = 'loaded') as x
+    cross join (
+        select
+            coalesce(
+                (select max(logical_time) from {{ bronze }}.file where status = 'loaded'),
+                (select max(event_time) from {{ silver }}.fact_movement)
+            ) as as_of
+    ) as x
     where starts_with(p.product_code, 'P') and starts_with(l.location_code, 'L');
 
     insert into {{ silver }}.position (

@@ -12,4 +12,5 @@ def test_promises_are_measured_on_a_warehouse_filled_by_hand(warehouse):
     ]  # fmt: skip
     assert all(m.seconds > 0 and m.times_reading_stock > 0 for m in measured)
     assert warehouse.value("select count(*) from gold.availability") == 80
+    assert warehouse.value("select count(*) from gold.atp where demand > 0 or supply > 0") > 4
     assert warehouse.value("select count(distinct (product_code, location_code)) from gold.open_demand") == 4
