@@ -60,8 +60,9 @@ begin
                 order by f.logical_time nulls first, f.sha256, s.record_no
             ) as place,
             bool_or(s.is_again) over same_revision as is_judged_again,
-            count(*) over same_revision as tellings,
-            array_agg(s.file_id) over same_revision as file_ids
+            case
+                when count(*) over same_revision > 1 then array_agg(s.file_id) over same_revision
+            end as file_ids
         from pg_temp.stage_record as s
         inner join {{ bronze }}.file as f on s.file_id = f.file_id
         window same_revision as (partition by f.feed_id, s.epoch, s.document, s.line, s.content_hash)
@@ -76,7 +77,7 @@ begin
         select
             r.feed_id, r.epoch, r.document, r.line, r.content_hash, r.revision_no, r.updated_at, r.last_file_at,
             r.is_void, r.file_id, r.record_no, r.line_no, r.byte_start, r.byte_end, r.logical_time, r.sha256,
-            r.is_judged_again, case when r.tellings > 1 then r.file_ids end as file_ids, o.record_id as old_record_id, o.file_id as old_file_id,
+            r.is_judged_again, r.file_ids, o.record_id as old_record_id, o.file_id as old_file_id,
             o.record_no as old_record_no, o.last_file_at as old_last_file_at
         from ranked as r
         left join {{ silver }}.record as o

@@ -55,9 +55,8 @@ def plot(found: Sequence[Outcome]) -> str:
     import altair
     import vl_convert
 
-    data = [asdict(outcome) | {"line": f"{outcome.rule} {outcome.buffer:g}"} for outcome in found]
-    for row in data:
-        row["line"] = FIXED if row["rule"] == FIXED else row["line"]
+    # Fixed buffers are one line; with a reserve, each buffer is a line over the certainties.
+    data = [asdict(o) | {"line": FIXED if o.rule == FIXED else f"{AWARE} {o.buffer:g}"} for o in found]
     base = altair.Chart(altair.InlineData(values=data)).encode(
         x=altair.X("lost_rate:Q", title="sales lost, of units wanted", axis=altair.Axis(format=".0%")),
         y=altair.Y("oversell_rate:Q", title="units oversold, of units wanted", axis=altair.Axis(format=".1%")),
