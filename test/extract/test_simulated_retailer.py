@@ -173,3 +173,9 @@ def test_a_gtin_ends_with_its_check_digit():
 def test_a_second_world_in_the_same_process_is_the_same():
     first, second = (make_world(seed=3, days=3, stores=1, products=5, start=date(2025, 3, 1)) for _ in range(2))
     pd.testing.assert_frame_equal(first.movements, second.movements)
+
+
+@pytest.mark.parametrize("seed", range(200, 206))
+def test_a_retailer_of_one_product_and_one_day_takes_every_fault_that_it_has_a_file_for(seed, tmp_path):
+    month = simulate(tmp_path / "inbox", seed=seed, days=1, stores=1, products=1, faults="all")
+    assert month.files

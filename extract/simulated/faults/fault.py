@@ -221,3 +221,8 @@ def changed(
         records[name] = values
     inbox.put(sheet.with_records(records))
     inbox.tell(sheet.feed, sheet.name, len(rows), detection)
+
+
+def has_untouched(sheet: Sheet) -> bool:
+    """Tell whether the file has a record that no fault has touched: one to make another of."""
+    return bool(untouched(sheet))

@@ -5,7 +5,7 @@ import pandas as pd
 from extract.simulated.clock import day_stamp
 from extract.simulated.emitters import erp, wms
 from extract.simulated.emitters.sheet import Sheet, delimited
-from extract.simulated.faults.fault import NONE_NEEDED, Chance, Fault, Inbox, changed, untouched
+from extract.simulated.faults.fault import NONE_NEEDED, Chance, Fault, Inbox, changed, has_untouched, untouched
 from extract.simulated.faults.records import message
 from extract.simulated.faults.till_lines import made_up, single_versions, sold_on
 
@@ -18,7 +18,7 @@ def other_units(inbox: Inbox, chance: Chance) -> None:
     for sheet in chance.some(inbox.of(wms.FEED), lambda sheet: bool(untouched(sheet, _is_half_dozens))):
         rows = untouched(sheet, _is_half_dozens)
         changed(inbox, sheet, rows, _in_dozens, NONE_NEEDED)
-    for sheet in chance.some(inbox.of(wms.FEED)):
+    for sheet in chance.some(inbox.of(wms.FEED), has_untouched):
         pallet = message(inbox, inbox.sheets[sheet.name], uom=UNKNOWN_UNIT)
         inbox.add(inbox.sheets[sheet.name], pallet, "quarantined:unknown_unit")
 

@@ -8,7 +8,17 @@ import pandas as pd
 
 from extract.simulated.emitters import erp, pos, shop, store, wms
 from extract.simulated.emitters.sheet import RAW, Sheet
-from extract.simulated.faults.fault import NONE_NEEDED, Chance, Fault, Inbox, cells_of, changed, sound, untouched
+from extract.simulated.faults.fault import (
+    NONE_NEEDED,
+    Chance,
+    Fault,
+    Inbox,
+    cells_of,
+    changed,
+    has_untouched,
+    sound,
+    untouched,
+)
 from extract.simulated.faults.till_lines import made_up, single_versions, sold_on
 
 _HUGE = 999_999
@@ -17,7 +27,7 @@ _HUGE = 999_999
 def doubled_line(inbox: Inbox, chance: Chance) -> None:
     """A line stands twice in its file."""
     for feed, key in ((pos.FEED, "LINEA"), (wms.FEED, "message_id"), (store.MOVEMENTS, "line")):
-        for sheet in chance.some(inbox.of(feed), lambda sheet: bool(untouched(sheet))):
+        for sheet in chance.some(inbox.of(feed), has_untouched):
             free = untouched(sheet)
             rows = [free[place] for place in chance.rows(sheet.records.iloc[free], 2)]
             changed(inbox, sheet, rows, lambda part, key=key: part.assign(**{key: part[key]}), "same_records")  # type: ignore[misc]
@@ -57,7 +67,7 @@ def contradiction(inbox: Inbox, chance: Chance) -> None:
 
 def ragged(inbox: Inbox, chance: Chance) -> None:
     """A comma in a reason, unquoted: a field too many; a line that ends early: a field too few."""
-    for sheet in chance.some(inbox.of(store.MOVEMENTS), lambda sheet: bool(untouched(sheet))):
+    for sheet in chance.some(inbox.of(store.MOVEMENTS), has_untouched):
         inbox.add(
             sheet,
             _by_hand(sheet, ",", [*cells_of(sound(sheet).tail(1))[:-1], "WET, BROKEN"]),
@@ -75,9 +85,9 @@ def unknown_kind(inbox: Inbox, chance: Chance) -> None:
     """A kind of record that the contract has never heard of."""
     for sheet in sold_on(inbox, chance):
         inbox.add(sheet, made_up(inbox, sheet, TIPO="R"), "quarantined:no_rule")
-    for sheet in chance.some(inbox.of(wms.FEED)):
+    for sheet in chance.some(inbox.of(wms.FEED), has_untouched):
         inbox.add(sheet, message(inbox, sheet, type="KIT"), "quarantined:no_rule")
-    for sheet in chance.some(inbox.of(erp.SALES)):
+    for sheet in chance.some(inbox.of(erp.SALES), has_untouched):
         odd = sound(sheet).tail(1).assign(POS=90_000, ART="ZZ")
         inbox.add(sheet, odd, "quarantined:unknown_value")
 
@@ -104,7 +114,7 @@ def impossible_size(inbox: Inbox, chance: Chance) -> None:
         ):
             line = made_up(inbox, sheet, number, CANTIDAD=pieces)
             inbox.add(inbox.sheets[sheet.name], line, f"quarantined:{reason}")
-    for sheet in chance.some(inbox.of(store.COUNTS)):
+    for sheet in chance.some(inbox.of(store.COUNTS), has_untouched):
         odd = sound(sheet).tail(1).assign(count_no=f"XX-{inbox.fault}", counted=_HUGE)
         inbox.add(sheet, odd, "quarantined:implausible_quantity")
 

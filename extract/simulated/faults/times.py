@@ -11,7 +11,7 @@ from extract.simulated.catalog import HEAD_OFFICE_ZONE
 from extract.simulated.clock import day_stamp, written, written_iso
 from extract.simulated.emitters import pos, store, wms
 from extract.simulated.emitters.sheet import Sheet, numbers
-from extract.simulated.faults.fault import NONE_NEEDED, Chance, Fault, Inbox, changed, sound, untouched
+from extract.simulated.faults.fault import NONE_NEEDED, Chance, Fault, Inbox, changed, has_untouched, sound, untouched
 from extract.simulated.faults.till_lines import has_sold, made_up, plain_sale, sold_on
 from extract.simulated.tills import BAG_FEE
 
@@ -66,7 +66,7 @@ def future(inbox: Inbox, chance: Chance) -> None:
     """A sale and a count of the year 2099."""
     for sheet in sold_on(inbox, chance):
         inbox.add(sheet, made_up(inbox, sheet, FECHA_HORA="01/01/2099 10:00:00"), "quarantined:future_time")
-    for sheet in chance.some(inbox.of(store.COUNTS)):
+    for sheet in chance.some(inbox.of(store.COUNTS), has_untouched):
         like = sound(sheet).tail(1)
         then = like["counted_at"].astype(str).str.replace(r"^\d{4}", "2099", regex=True)
         odd = like.assign(count_no=f"XX-{inbox.fault}", counted_at=then, counted=77)
