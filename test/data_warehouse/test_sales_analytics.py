@@ -43,6 +43,22 @@ def test_units_money_and_margin_are_of_the_trailing_year_at_the_cost_of_the_day(
     assert days == ["2024-01-12", "2025-01-10"]
 
 
+def test_a_cost_for_the_place_counts_before_one_for_everywhere_and_that_before_the_master(warehouse):
+    now(warehouse)
+    warehouse.master("product", "A", standard_cost=9, currency="EUR")
+    warehouse.tell(
+        "price",
+        """product_code | location_code | price_kind | amount | currency | effective_from
+                               A            |               | cost       | 5      | EUR      | 2025-01-04T00:00:00Z
+                               A            | S1            | cost       | 2      | EUR      | 2025-01-06T00:00:00Z
+                               A            | S2            | cost       | 7      | EUR      | 2025-01-01T00:00:00Z
+                               A            |               | list       | 1      | EUR      | 2025-01-01T00:00:00Z""",
+    )
+    sales(warehouse, [("A", f"2025-01-0{day}", "sale", 1, "10") for day in (3, 5, 7)])
+    # Sold at 9, at 5 and at 2.
+    assert one(warehouse, "cost_amount, margin", "product_performance") == (16, 14)
+
+
 def test_money_of_two_currencies_is_never_added_and_cost_of_another_currency_is_unknown(warehouse):
     now(warehouse)
     warehouse.master("product", "A", standard_cost=2, currency="EUR")

@@ -18,3 +18,8 @@
 {% macro days_between(first_day, last_day) -%}
     select cast({{ first_day }} + n as date) as day from generate_series(0, {{ last_day }} - {{ first_day }}) as s (n)
 {%- endmacro %}
+
+{# Written after the `as` of a CTE: its rows are found before those that it is joined with. #}
+{% macro found_first() -%}
+    materialized
+{%- endmacro %}

@@ -74,10 +74,23 @@ cause as (
     from paired as p
 ),
 
+told as (
+    select
+        {{ drift_key('l') }},
+        l.business_date,
+        case when l.is_shadow then 'shadow' else 'authority' end as cause,
+        l.quantity
+    from line as l
+    union all
+    select * from cause
+),
+
 explained as (
     select
         {{ drift_key('c') }},
         c.business_date,
+        sum(case when c.cause = 'authority' then c.quantity else 0 end) as authority_quantity,
+        sum(case when c.cause = 'shadow' then c.quantity else 0 end) as shadow_quantity,
         sum(case when c.cause = 'late' then c.quantity else 0 end) as late,
         sum(case when c.cause = 'missing' then c.quantity else 0 end) as missing,
         sum(case when c.cause = 'duplicated' then c.quantity else 0 end) as duplicated,
@@ -85,18 +98,8 @@ explained as (
         sum(case when c.cause = 'unmapped_code' then c.quantity else 0 end) as unmapped_code,
         sum(case when c.cause = 'unrecorded' then c.quantity else 0 end) as unrecorded,
         sum(case when c.cause = 'unexplained' then c.quantity else 0 end) as unexplained
-    from cause as c
+    from told as c
     group by {{ drift_key('c') }}, c.business_date
-),
-
-told as (
-    select
-        {{ drift_key('l') }},
-        l.business_date,
-        sum(case when l.is_shadow then 0 else l.quantity end) as authority_quantity,
-        sum(case when l.is_shadow then l.quantity else 0 end) as shadow_quantity
-    from line as l
-    group by {{ drift_key('l') }}, l.business_date
 ),
 
 authority as (
@@ -115,36 +118,29 @@ source_drift as (
     select
         p.product_code,
         o.location_code,
-        t.business_date,
-        t.movement_class,
+        e.business_date,
+        e.movement_class,
         coalesce(a.authority_feeds, '') as authority_feeds,
         f.feed as shadow_feed,
-        {{ plain('t.authority_quantity') }} as authority_quantity,
-        {{ plain('t.shadow_quantity') }} as shadow_quantity,
-        {{ plain('t.shadow_quantity - t.authority_quantity') }} as difference,
-        {{ plain('coalesce(e.late, 0)') }} as late,
-        {{ plain('coalesce(e.missing, 0)') }} as missing,
-        {{ plain('coalesce(e.duplicated, 0)') }} as duplicated,
-        {{ plain('coalesce(e.unit, 0)') }} as unit,
-        {{ plain('coalesce(e.unmapped_code, 0)') }} as unmapped_code,
-        {{ plain('coalesce(e.unrecorded, 0)') }} as unrecorded,
-        {{ plain('coalesce(e.unexplained, 0)') }} as unexplained
-    from told as t
-    inner join {{ source('silver', 'product_key') }} as p on t.product_id = p.product_id
-    inner join {{ source('silver', 'location_key') }} as o on t.location_id = o.location_id
-    inner join {{ source('ops', 'feed') }} as f on t.shadow_feed_id = f.feed_id
+        {{ plain('e.authority_quantity') }} as authority_quantity,
+        {{ plain('e.shadow_quantity') }} as shadow_quantity,
+        {{ plain('e.shadow_quantity - e.authority_quantity') }} as difference,
+        {{ plain('e.late') }} as late,
+        {{ plain('e.missing') }} as missing,
+        {{ plain('e.duplicated') }} as duplicated,
+        {{ plain('e.unit') }} as unit,
+        {{ plain('e.unmapped_code') }} as unmapped_code,
+        {{ plain('e.unrecorded') }} as unrecorded,
+        {{ plain('e.unexplained') }} as unexplained
+    from explained as e
+    inner join {{ source('silver', 'product_key') }} as p on e.product_id = p.product_id
+    inner join {{ source('silver', 'location_key') }} as o on e.location_id = o.location_id
+    inner join {{ source('ops', 'feed') }} as f on e.shadow_feed_id = f.feed_id
     left join authority as a
         on
-            t.shadow_feed_id = a.shadow_feed_id
-            and t.location_id = a.location_id
-            and t.movement_class = a.movement_class
-    left join explained as e
-        on
-            t.shadow_feed_id = e.shadow_feed_id
-            and t.product_id = e.product_id
-            and t.location_id = e.location_id
-            and t.movement_class = e.movement_class
-            and t.business_date = e.business_date
+            e.shadow_feed_id = a.shadow_feed_id
+            and e.location_id = a.location_id
+            and e.movement_class = a.movement_class
 )
 
 select * from source_drift

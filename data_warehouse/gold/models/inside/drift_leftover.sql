@@ -10,14 +10,13 @@ line as (
     select * from {{ ref('drift_line') }}
 ),
 
-uneven as (
+weighed as (
     select
-        {{ drift_key('l') }},
-        l.business_date,
-        l.quantity
+        l.*,
+        sum(case when l.is_shadow then 1 else -1 end) over (
+            partition by {{ drift_key('l') }}, l.business_date, l.quantity
+        ) as surplus
     from line as l
-    group by {{ drift_key('l') }}, l.business_date, l.quantity
-    having sum(case when l.is_shadow then 1 else -1 end) <> 0
 ),
 
 odd as (
@@ -33,15 +32,8 @@ odd as (
         sum(case when l.is_shadow then 1 else 0 end) over same_moment as shadow_lines,
         min(l.document) over same_side as first_document,
         max(l.document) over same_side as last_document
-    from line as l
-    inner join uneven as u
-        on
-            l.shadow_feed_id = u.shadow_feed_id
-            and l.product_id = u.product_id
-            and l.location_id = u.location_id
-            and l.movement_class = u.movement_class
-            and l.business_date = u.business_date
-            and l.quantity = u.quantity
+    from weighed as l
+    where l.surplus <> 0
     window
         same_moment as (
             partition by

@@ -43,9 +43,32 @@ told as (
     group by feed_id, location_id, movement_class
 ),
 
-drift_line as (
+-- Apart from those of the authorities: how many there are is known before they are read, and what comes of them is
+-- planned accordingly.
+shadow_line as (
+    select
+        m.feed_id as shadow_feed_id,
+        m.*
+    from movement as m
+    where m.role = 'shadow'
+),
+
+authority_line as (
     select
         t.shadow_feed_id,
+        m.*
+    from movement as m
+    inner join told as t
+        on
+            m.location_id = t.location_id
+            and m.movement_class = t.movement_class
+            and m.business_date >= t.first_date
+    where m.role = 'authority'
+),
+
+drift_line as (
+    select
+        m.shadow_feed_id,
         m.product_id,
         m.location_id,
         m.movement_class,
@@ -64,15 +87,11 @@ drift_line as (
         m.document,
         m.line,
         m.record_id
-    from movement as m
-    inner join told as t
-        on
-            m.location_id = t.location_id
-            and m.movement_class = t.movement_class
-            and (
-                (m.role = 'shadow' and m.feed_id = t.shadow_feed_id)
-                or (m.role = 'authority' and m.business_date >= t.first_date)
-            )
+    from (
+        select * from shadow_line
+        union all
+        select * from authority_line
+    ) as m
 )
 
 select * from drift_line

@@ -39,21 +39,14 @@ by_order as (
     where l.order_document <> '' and l.order_line <> ''
 ),
 
+-- Grouped and not joined: a pair is a line of each side at one place.
 pair_by_order as (
     select
-        a.number as authority_number,
-        s.number as shadow_number
-    from by_order as a
-    inner join by_order as s
-        on
-            a.shadow_feed_id = s.shadow_feed_id
-            and a.product_id = s.product_id
-            and a.location_id = s.location_id
-            and a.movement_class = s.movement_class
-            and a.order_document = s.order_document
-            and a.order_line = s.order_line
-            and a.place = s.place
-    where not a.is_shadow and s.is_shadow
+        min(case when l.is_shadow then null else l.number end) as authority_number,
+        min(case when l.is_shadow then l.number end) as shadow_number
+    from by_order as l
+    group by {{ drift_key('l') }}, l.order_document, l.order_line, l.place
+    having count(*) = 2
 ),
 
 by_moment as (
@@ -70,18 +63,11 @@ by_moment as (
 
 pair_by_moment as (
     select
-        a.number as authority_number,
-        s.number as shadow_number
-    from by_moment as a
-    inner join by_moment as s
-        on
-            a.shadow_feed_id = s.shadow_feed_id
-            and a.product_id = s.product_id
-            and a.location_id = s.location_id
-            and a.movement_class = s.movement_class
-            and a.event_time = s.event_time
-            and a.moment_place = s.moment_place
-    where not a.is_shadow and s.is_shadow
+        min(case when l.is_shadow then null else l.number end) as authority_number,
+        min(case when l.is_shadow then l.number end) as shadow_number
+    from by_moment as l
+    group by {{ drift_key('l') }}, l.event_time, l.moment_place
+    having count(*) = 2
 ),
 
 by_factor as (

@@ -3,7 +3,7 @@
 -- of them, are of the sealed days: from the end of the first to the end of the last. Turns and GMROI are the year's
 -- cost of goods and margin over the mean of the sealed days' stock at standard cost.
 -- Grain: one row per product and currency sold in the trailing 365 days.
--- Reads: sale_year, stock_period, silver.dim_product.   Used by: buyers, dashboards.
+-- Reads: sale_year, stock_period, silver.standard_cost_version, latest_instant.   Used by: buyers, dashboards.
 with
 
 sale as (
@@ -14,13 +14,28 @@ period as (
     select * from {{ ref('stock_period') }}
 ),
 
+latest as (
+    select as_of from {{ ref('latest_instant') }}
+),
+
+-- What a piece costs today, wherever it stands.
+standard as (
+    select
+        c.*,
+        row_number() over (partition by c.product_id order by c.rank) as place
+    from {{ source('silver', 'standard_cost_version') }} as c
+    inner join latest as n on c.valid_from <= n.as_of and c.valid_to > n.as_of
+    where c.location_id is null
+),
+
 item as (
     select
-        product_code,
-        standard_cost,
-        currency
-    from {{ source('silver', 'dim_product') }}
-    where valid_to = 'infinity'
+        k.product_code,
+        s.amount as standard_cost,
+        s.currency
+    from standard as s
+    inner join {{ source('silver', 'product_key') }} as k on s.product_id = k.product_id
+    where s.place = 1
 ),
 
 summed as (

@@ -57,6 +57,19 @@ rate as (
     select * from {{ source('silver', 'demand_rate') }}
 ),
 
+-- Found before the movements are read, which are many: else places may be joined to all of their movements first.
+stock_key as {{ found_first() }} (
+    select
+        f.product_id,
+        l.location_id,
+        s.product_code,
+        s.location_code,
+        s.last_count_at
+    from stock as s
+    inner join family as f on s.product_code = f.product_code
+    inner join location as l on s.location_code = l.location_code
+),
+
 moved as (
     select
         s.product_code,
@@ -64,9 +77,7 @@ moved as (
         count(*) filter (where s.last_count_at is null or m.event_time > s.last_count_at) as movements,
         max(m.event_time) filter (where m.movement_class in ('sale', 'shipment')) as last_sold_at
     from fact_movement as m
-    inner join family as f on m.product_id = f.product_id
-    inner join location as l on m.location_id = l.location_id
-    inner join stock as s on f.product_code = s.product_code and l.location_code = s.location_code
+    inner join stock_key as s on m.product_id = s.product_id and m.location_id = s.location_id
     group by s.product_code, s.location_code
 ),
 
