@@ -259,14 +259,17 @@ class Batch:
         if made:
             copy_table(self.cursor, "stage_created", rows_table(made, ["set_name", "code"]))
 
-    def finish_file(self, tally: FileTally, non_data: Mapping[str, int], logical_time: object | None) -> None:
-        """Write what the file held into the manifest."""
+    def finish_file(
+        self, tally: FileTally, non_data: Mapping[str, int], logical_time: object | None, columns: list[str] | None
+    ) -> None:
+        """Write what the file held into the manifest; `columns`: those that it names itself."""
         self._run(
             "update {{ bronze }}.file set records = %s, non_data = %s, content_bytes = %s,"
-            " logical_time = coalesce(%s, logical_time), blocks_digest = %s, bytes_known = %s where file_id = %s",
+            " logical_time = coalesce(%s, logical_time), blocks_digest = %s, bytes_known = %s, columns = %s"
+            " where file_id = %s",
             (
                 tally.records, sum(non_data.values()), tally.content_bytes, logical_time, tally.digest.hexdigest(),
-                self.known, tally.file_id,
+                self.known, columns, tally.file_id,
             ),
         )  # fmt: skip
         self._write_non_data(tally.file_id, non_data)

@@ -60,6 +60,7 @@ class OpenFile:
     chunks: list[RecordChunk] = field(default_factory=list)
     non_data: Counter[str] = field(default_factory=Counter)
     latest: datetime | None = None
+    columns: list[str] | None = None
 
     @property
     def is_again(self) -> bool:
@@ -200,13 +201,16 @@ class Ingest:
             file.non_data.update({f"excluded: {k}": n for k, n in conformed.excluded[number].items()})
             if not file.is_again:
                 batch.keep_bytes(file.tally, chunk)
+                if contract.files.name_their_columns:
+                    # A text in the database cannot hold NUL.
+                    file.columns = sorted(str(name).replace("\0", "") for name in chunk.text)
                 file.non_data.update(chunk.non_data["kind"].tolist())
 
     def _finish(self, batch: Batch, file: OpenFile) -> None:
         if file.is_again:
             batch.finish_again(file.tally, file.non_data, is_whole=file.task.record_nos is None)
         else:
-            batch.finish_file(file.tally, file.non_data, file.latest)
+            batch.finish_file(file.tally, file.non_data, file.latest, file.columns)
 
     def _chunks(self, task: Task) -> Iterator[RecordChunk]:
         contract = self._feeds.contracts[task.landed.feed]

@@ -29,6 +29,9 @@ begin
     end if;
 end
 $$;
+alter table {{ bronze }}.file add column if not exists columns text[];
+comment on column {{ bronze }}.file.columns is
+'The columns that the file names itself, by the names of the contract; null where a format or contract names them.';
 create unique index if not exists file_content on {{ bronze }}.file (feed_id, sha256, named_time) nulls not distinct;
 comment on table {{ bronze }}.file is
 'The manifest. Grain: feed, content hash and the time in the name: the same bytes again are one row, but the same '

@@ -162,3 +162,8 @@ class Files(Strict):
     def patterns(self) -> list[str]:
         """The globs, always as a list."""
         return [self.pattern] if isinstance(self.pattern, str) else list(self.pattern)
+
+    @property
+    def name_their_columns(self) -> bool:
+        """Whether the files say themselves which columns they have, used or not."""
+        return self.format in ("xlsx", "parquet") or (self.format == "delimited" and self.delimited.header)

@@ -325,3 +325,22 @@ def test_of_a_suppliers_offers_the_latest_by_its_own_time_holds(warehouse):
         """,
     )
     assert [str(cell) for cell in warehouse.rows("select unit_cost, lead_time_days from gold.offer")[0]] == ["4.5", "7"]
+
+
+def test_a_column_that_comes_or_goes_is_told_once_whatever_order_its_files_came_in(warehouse):
+    seen = {"c.csv": ("2025-01-03", ["a", "new"]), "a.csv": ("2025-01-01", ["a", "old"]),
+            "b.csv": ("2025-01-02", ["a", "new", "brief"])}  # fmt: skip
+    for name, (day, columns) in seen.items():
+        warehouse.file(name, "tills", logical_time=f"{day}T00:00:00Z", columns=columns)
+    warehouse.file("d.json", "tills", logical_time="2025-01-04T00:00:00Z")
+    warehouse.file("x.csv", "timeless", columns=["a", "b"])
+    warehouse.file("y.csv", "timeless", columns=["a"])
+
+    query = "select kind, subject from gold.alert where kind like 'column%%' order by subject"
+    assert warehouse.rows(query) == [
+        ("column_added", "tills brief"), ("column_added", "tills new"), ("column_gone", "tills old"),
+    ]  # fmt: skip
+    shares = "select column_name, files, files_in_all, first_file_name from gold.feed_column where feed = 'tills'"
+    assert sorted(warehouse.rows(shares)) == [
+        ("a", 3, 3, "a.csv"), ("brief", 1, 3, "b.csv"), ("new", 2, 3, "b.csv"), ("old", 1, 3, "a.csv"),
+    ]  # fmt: skip

@@ -93,7 +93,7 @@ def test_f04_lines_of_a_file_that_is_cut_another_way_are_duplicates(load_faults)
     (overlap,) = [line.records for line in cut.month.expected if line.fault == "F4"]
     counted = "select sum(duplicate)::int from gold.feed_file"
     assert (clean.warehouse.value(counted), cut.warehouse.value(counted)) == (0, overlap)
-    assert differing_facts(clean, cut) == set()
+    assert differing_facts(clean, cut) == {"gold.alert"}  # of the column that F17 adds
 
 
 def test_f06_the_order_of_lines_files_and_deliveries_changes_nothing(load_faults):
@@ -160,10 +160,10 @@ def test_f16_a_header_alone_says_nothing_happened_and_a_file_without_bytes_says_
     ]  # fmt: skip
 
 
-def test_f17_a_column_more_changes_no_fact(load_faults):
+def test_f17_a_column_more_changes_no_fact_and_is_told(load_faults):
     clean, grown = load_faults("none"), load_faults("F4,F17")
 
-    assert differing_facts(clean, grown) == set()
+    assert differing_facts(clean, grown) == {"gold.alert"}
     (file,) = [line.file for line in grown.month.expected if line.fault == "F17"]
     kept = grown.warehouse.rows(
         "select convert_from(r.content, 'UTF8') from bronze.file f cross join bronze.records(f.file_id) r"
@@ -171,6 +171,9 @@ def test_f17_a_column_more_changes_no_fact(load_faults):
         (file,),
     )
     assert [line.split(";")[6] for (line,) in kept] == ["PROMO", *["SPRING"] * (len(kept) - 1)]
+    told = "select kind, subject from gold.alert where kind like 'column%'"
+    assert clean.warehouse.rows(told) == []
+    assert grown.warehouse.rows(told) == [("column_added", f"{pos.FEED} PROMO")]
 
 
 def test_f18_columns_are_read_by_name_and_a_file_that_lacks_one_is_set_aside(load_faults):

@@ -1,6 +1,7 @@
 -- alert: what a person should know of, one row per incident.
 -- Grain: one row per incident. alert_id stays the same as long as the incident does, so that it is told once.
--- Reads: feed_gap, feed_freshness, count_review, in_transit, purchase_order_line, file_named, silver.record.
+-- Reads: feed_gap, feed_freshness, feed_column, count_review, in_transit, purchase_order_line, file_named,
+-- silver.record.
 -- Used by: the summary of a run, messages to people.
 with
 
@@ -137,6 +138,28 @@ over_delivered as (
     where received > ordered
 ),
 
+-- One alert a column: of one that came and went, that it came.
+column_change as (
+    select
+        case when is_new then 'column_added' else 'column_gone' end as kind,
+        'column' as incident_kind,
+        feed || ' ' || column_name as subject,
+        '' as incident,
+        case
+            when is_new
+                then
+                    'The column ' || column_name || ' is new in ' || feed || ': ' || files || ' of ' || files_in_all
+                    || ' files have it, first ' || first_file_name || '. Nothing reads it unless the contract does.'
+            else
+                'The column ' || column_name || ' is gone from ' || feed || ': ' || files || ' of ' || files_in_all
+                || ' files have it, none after ' || to_char(last_time at time zone 'UTC', 'YYYY-MM-DD HH24:MI')
+                || ' UTC: ask the sender.'
+        end as sentence,
+        cast(null as bigint) as since_known
+    from {{ ref('feed_column') }}
+    where is_new or is_gone
+),
+
 incident as (
     select * from owed
     union all
@@ -151,6 +174,8 @@ incident as (
     select * from between_places
     union all
     select * from over_delivered
+    union all
+    select * from column_change
 ),
 
 alert as (
