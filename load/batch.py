@@ -1,6 +1,7 @@
 """One load transaction: files staged, then identity, facts, positions, quarantine and manifest in one commit."""
 
 import hashlib
+import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 QUARANTINE_COLUMNS = (
     "record_no", "line_no", "byte_start", "byte_end", "reason", "sentence", "wants_set", "wants_key",
 )  # fmt: skip
+CHANNEL = "systock_gold"
+"""LISTEN on it to hear of every load once gold can be read; the payload is JSON."""
 LOADER = "systock_loader"
 """The role that a load takes on until it is committed: see 099_roles.sql."""
 STEPS = (
@@ -107,6 +110,7 @@ class Batch:
         self.known = self._one()
         self.files = 0
         self.records = 0
+        self._touched = 0
         self._file_ids: list[int] = []
         self._judged_whole: list[int] = []
         reached("batch.begun")
@@ -319,7 +323,7 @@ class Batch:
             reached("apply." + name.partition("(")[0])
         self._refresh_statistics()
         self._run("select {{ silver }}.touch_keys()")
-        touched = self._one()
+        self._touched = touched = self._one()
         reached("apply.touch_keys")
         self._run("select {{ silver }}.refresh_position(%s)", (self.known,))
         changed = self._one()
@@ -374,11 +378,17 @@ class Batch:
             raise BrokenLawError(self.known, laws)
 
     def commit(self) -> None:
-        """Make the batch visible, unless another run took over."""
+        """Make the batch visible, unless another run took over, and tell whoever listens."""
         self._fence(self.cursor)
+        self.cursor.execute("select pg_notify(%s, %s)", (CHANNEL, self._news()))
         reached("batch.before_commit")
         self._connection.commit()
         reached("batch.after_commit")
+
+    def _news(self) -> str:
+        """Return what a load tells, as JSON; it is sent with the COMMIT, so what it tells of can be read."""
+        told = {"env": self._schemas.env, "known": self.known, "files": self.files, "records": self.records}
+        return json.dumps(told | {"touched_keys": self._touched})
 
     def rollback(self) -> None:
         """Take the batch back; a connection that is gone has done so."""

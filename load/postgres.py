@@ -112,6 +112,37 @@ class PostgresWarehouse(Session):
         return {(row[1], row[2], row[6]): ManifestFile(*row) for row in rows}
 
     @persistent
+    def manifest_of(self, files: Sequence[Landed]) -> dict[FileKey, ManifestFile]:
+        """Return what the manifest has of some contents; the cost is that of these."""
+        rows = self._rows(
+            "select f.file_id, d.feed, f.sha256, f.name, f.status, f.contract_hash, f.named_time, f.reason"
+            " from {{ ops }}.feed as d"
+            " inner join {{ bronze }}.file as f on d.feed_id = f.feed_id"
+            " where d.feed = any(%s) and f.sha256 = any(%s)",
+            ([file.feed for file in files], [file.sha256 for file in files]),
+        )
+        self.connection.commit()
+        return {(row[1], row[2], row[6]): ManifestFile(*row) for row in rows}
+
+    @persistent
+    def runner(self) -> str | None:
+        """Return which run worked here last."""
+        rows = self._rows("select value from {{ ops }}.setting where name = 'runner'")
+        self.connection.commit()
+        return str(rows[0][0]) if rows else None
+
+    @persistent
+    def beat(self, run_id: str, waiting: int) -> None:
+        """Write down that whoever watches for files is alive, and how many files wait for it."""
+        with self.connection:
+            self._rows(
+                "insert into {{ ops }}.heartbeat (watcher, run_id, waiting) values ('watch', %s, %s)"
+                " on conflict (watcher) do update set run_id = excluded.run_id, waiting = excluded.waiting,"
+                " beaten_at = excluded.beaten_at",
+                (run_id, waiting),
+            )
+
+    @persistent
     def manifest_or_nothing(self) -> dict[FileKey, ManifestFile]:
         """Return the manifest, empty where the warehouse has not been deployed yet."""
         there = self._rows("select to_regclass(%s)", (f"{self.schemas.bronze}.file",))[0][0]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline_manager.console import SET_ASIDE, STOPPED, command_errors, exit_with
-from pipeline_manager.pipeline_flow import URL_HELP
+from pipeline_manager.pipeline_flow import URL_HELP, watch_command
 from pipeline_manager.pipeline_flow import run as run_command
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ quarantine_app = typer.Typer(no_args_is_help=True, help="What was set aside, why
 app.add_typer(feeds_app, name="feeds")
 app.add_typer(quarantine_app, name="quarantine")
 app.command("run")(run_command)
+app.command("watch")(watch_command)
 
 EnvOption = Annotated[str | None, typer.Option("--env", help="Environment; default: prod.")]
 FileArgument = Annotated[str, typer.Argument(help="Name of the file, or the end of it.")]

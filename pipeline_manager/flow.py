@@ -4,6 +4,7 @@ import logging
 import time
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -61,7 +62,7 @@ class Options:
 
 
 @dataclass
-class _Run:
+class Run:
     """What one run carries from step to step."""
 
     feeds: Feeds
@@ -71,6 +72,7 @@ class _Run:
     report: RunReport
     progress: Progress
     extracts: Path | None = None
+    records: int = 0
 
 
 def run_flow(options: Options, settings: Settings, progress: Progress) -> RunReport:
@@ -106,11 +108,11 @@ def run_flow(options: Options, settings: Settings, progress: Progress) -> RunRep
             warehouse.settle_retailer(feeds.retailer)
             feed_ids = warehouse.register_feeds(list(feeds.contracts.values()))
             ingest = Ingest(feeds, warehouse, feed_ids, run_id)
-            run = _Run(feeds, warehouse, ingest, settings.bronze_dir, report, progress)
+            run = Run(feeds, warehouse, ingest, settings.bronze_dir, report, progress)
             extract_all(run, settings)
             reached("extract.done")
             landed = land_all(run, [p for p in (options.inbox, run.extracts) if p]) + received
-            load_all(run, landed, retry=options.retry)
+            load_all(run, landed, warehouse.manifest(), retry=options.retry)
             judge_again(run, retry=options.retry)
             reached("judge_again.done")
             rebuild.forget()
@@ -134,7 +136,7 @@ def _landed_before(warehouse: PostgresWarehouse, bronze_dir: Path, feeds: Feeds)
     ]
 
 
-def extract_all(run: _Run, settings: Settings) -> None:
+def extract_all(run: Run, settings: Settings) -> None:
     """Fetch the feeds that come from databases and APIs into a folder that is landed like an inbox."""
     for name, contract in sorted(run.feeds.contracts.items()):
         if contract.extract is None:
@@ -149,7 +151,7 @@ def extract_all(run: _Run, settings: Settings) -> None:
         run.progress.done()
 
 
-def land_all(run: _Run, inboxes: list[Path]) -> list[Landed]:
+def land_all(run: Run, inboxes: list[Path]) -> list[Landed]:
     """Keep every received file once under its content; report what no contract claims."""
     sweep(run.bronze_dir)
     run.progress.step("land")
@@ -171,9 +173,15 @@ def land_all(run: _Run, inboxes: list[Path]) -> list[Landed]:
     return landed
 
 
-def load_all(run: _Run, landed: list[Landed], *, retry: bool) -> None:
-    """Load the files that the manifest does not have, group by group."""
-    manifest = run.warehouse.manifest()
+def load_all(run: Run, landed: list[Landed], manifest: Mapping[FileKey, ManifestFile], *, retry: bool) -> None:
+    """Load the files that the manifest does not have, group by group.
+
+    Args:
+        run: the run.
+        landed: the files.
+        manifest: of the whole warehouse, or of these files where nothing else is to be taken up again.
+        retry: read what was set aside once more.
+    """
     tasks: dict[str, list[Task]] = {}
     seen: Counter[FileKey] = Counter()
     for file in landed:
@@ -202,7 +210,7 @@ def load_all(run: _Run, landed: list[Landed], *, retry: bool) -> None:
     reached("load.after_names")
 
 
-def _is_worth_another_look(run: _Run, old: ManifestFile) -> bool:
+def _is_worth_another_look(run: Run, old: ManifestFile) -> bool:
     """A file that was set aside whole is read again once its contract was mended."""
     return old.status == "set_aside" and old.contract_hash != contract_hash(run.feeds.contracts[old.feed])
 
@@ -219,15 +227,16 @@ def _batches(tasks: list[Task]) -> list[list[Task]]:
     return batches
 
 
-def _load_batch(run: _Run, step: str, tasks: list[Task]) -> None:
+def _load_batch(run: Run, step: str, tasks: list[Task]) -> None:
     run.progress.step(step, len(tasks))
     done = run.ingest.run_batch(tasks, lambda _: run.progress.advance())
     run.report.batches += 1
+    run.records += done.applied.records
     run.report.known = done.applied.known
     run.progress.done(f"{done.applied.records:,} records, {done.applied.touched_keys:,} stock keys touched")
 
 
-def judge_again(run: _Run, *, retry: bool) -> None:
+def judge_again(run: Run, *, retry: bool) -> None:
     """Judge again what waited for a code that has come, and what used a code whose meaning changed."""
     tried: set[tuple[int, frozenset[int] | None]] = set()
     for _ in range(MOST_ROUNDS):
@@ -244,6 +253,6 @@ def judge_again(run: _Run, *, retry: bool) -> None:
             tried.clear()
 
 
-def _tasks_again(run: _Run, changed: list[int], *, everything: bool) -> list[Task]:
+def _tasks_again(run: Run, changed: list[int], *, everything: bool) -> list[Task]:
     run.ingest.reader.forget()
     return tasks_again(run.warehouse, run.ingest.reader, run.feeds, run.bronze_dir, changed, everything=everything)

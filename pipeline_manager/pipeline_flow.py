@@ -25,11 +25,15 @@ def run(
     strict: Annotated[bool, typer.Option(help="Exit with 3 when records are set aside.")] = False,
     gold_tests: Annotated[bool, typer.Option(help="Run gold's data tests after loading.")] = True,
     page: Annotated[bool, typer.Option(help="Write the report page into SYSTOCK_HOME.")] = True,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on with what arrives, until stopped.")] = False,
 ) -> None:
     """Load what is new in the inbox, publish gold, and tell what came of it.
 
     Example: python -m pipeline_manager.pipeline_flow --feeds feeds/openbravo --inbox ~/extracts
     """
+    if watch:
+        watch_command(feeds, inbox, env, database_url)
+        return
     with command_errors(as_json=as_json):
         from etl_pipeline.core.progress import make_progress
         from etl_pipeline.core.settings import load_settings
@@ -50,6 +54,30 @@ def run(
 
             render(report, Console(highlight=False))
     exit_with(SET_ASIDE if strict and report.quarantined else DONE)
+
+
+def watch_command(
+    feeds: Annotated[Path | None, typer.Option(help="Folder of contracts.")] = None,
+    inbox: Annotated[Path | None, typer.Option(help="Folder to watch, with all below it.")] = None,
+    env: Annotated[str | None, typer.Option(help="Environment; default: prod.")] = None,
+    database_url: Annotated[str | None, typer.Option(help=URL_HELP)] = None,
+    most_files: Annotated[int, typer.Option(min=1, help="Files of one load at most.")] = 500,
+    poll_seconds: Annotated[float, typer.Option(min=1, help="How often databases and APIs are asked.")] = 60.0,
+    poll: Annotated[bool, typer.Option("--poll", help="Look again and again: for network drives.")] = False,
+) -> None:
+    """Load what is there, then every file as it arrives, until Ctrl-C or SIGTERM.
+
+    Each load is told on the PostgreSQL channel systock_gold; gold can be read then.
+
+    Example: systock watch --feeds feeds/simulated --inbox inbox
+    """
+    with command_errors():
+        from pipeline_manager.watch_command import watch_until_told
+        from pipeline_manager.watching import Pace
+
+        pace = Pace(most_files=most_files, poll_seconds=poll_seconds, poll_folders=poll)
+        watch_until_told(feeds, inbox, env, database_url, pace)
+    exit_with(DONE)
 
 
 def main() -> None:

@@ -24,6 +24,15 @@ comment on table {{ ops }}.batch is 'One row per load transaction. Grain: known,
 comment on column {{ ops }}.batch.token is
 'Given by the runner before COMMIT, so that it can find out whether a COMMIT landed whose reply was lost.';
 
+create table if not exists {{ ops }}.heartbeat (
+    watcher text primary key,
+    run_id text not null,
+    waiting integer not null,
+    beaten_at timestamptz not null default clock_timestamp()
+);
+comment on table {{ ops }}.heartbeat is
+'Whether somebody watches for files: one row, written every few seconds while it lives. No fact depends on it.';
+
 create table if not exists {{ ops }}.to_judge_again (
     file_id bigint primary key,
     known bigint not null

@@ -111,17 +111,23 @@ as $$
         from {{ ops }}.answer_sample as a
         where a.at_known in (select e.at_known from earlier as e)
         group by a.at_known, a.at_time
+    ),
+
+    -- By itself first: joined with what was said then, each key would be asked for alone.
+    said_now as materialized (
+        select g.at_known, g.at_time, n.product_id, n.location_id, n.answer
+        from given as g
+        cross join lateral {{ ops }}.stock_answers(g.products, g.locations, g.at_time, g.at_known) as n
     )
 
     select
         k.product_code || ' at ' || l.location_code || ' as of ' || o.at_time || ' and load ' || o.at_known || ' was '
         || replace(o.answer, e'\n', ', ') || ', and is now ' || replace(n.answer, e'\n', ', ')
-    from given as g
-    cross join lateral {{ ops }}.stock_answers(g.products, g.locations, g.at_time, g.at_known) as n
+    from said_now as n
     inner join {{ ops }}.answer_sample as o
         on
-            g.at_known = o.at_known
-            and g.at_time = o.at_time
+            n.at_known = o.at_known
+            and n.at_time = o.at_time
             and n.product_id = o.product_id
             and n.location_id = o.location_id
     inner join {{ silver }}.product_key as k on o.product_id = k.product_id

@@ -1,6 +1,7 @@
 """Landing: keep every received file once, under the hash of its content, before anything reads it."""
 
 import errno
+import fnmatch
 import hashlib
 import os
 import stat
@@ -8,7 +9,7 @@ import unicodedata
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
@@ -34,13 +35,40 @@ def matching_files(inbox: Path, files: Files) -> list[Path]:
         UsageError: a pattern is absolute or climbs out of the inbox.
     """
     found: set[Path] = set()
+    for pattern in _safe_patterns(files):
+        found.update(path for path in inbox.glob(pattern) if _is_candidate(path, inbox))
+    return sorted(found)
+
+
+def claims(path: Path, inbox: Path, files: Files) -> bool:
+    """Tell whether `matching_files` would list a path, without listing the folder.
+
+    Raises:
+        UsageError: a pattern is absolute or climbs out of the inbox.
+    """
+    if not path.is_relative_to(inbox) or path == inbox or not _is_candidate(path, inbox):
+        return False
+    parts = path.relative_to(inbox).parts
+    patterns = [pattern for pattern in _safe_patterns(files) if not pattern.endswith("/")]
+    return any(_fits(parts, PurePosixPath(pattern).parts) for pattern in patterns)
+
+
+def _fits(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    """Tell whether the parts of a path fit those of a glob, where `**` stands for any number of folders."""
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return any(_fits(parts[n:], pattern[1:]) for n in range(len(parts)))
+    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
+
+
+def _safe_patterns(files: Files) -> list[str]:
     for pattern in files.patterns:
         if not pattern or pattern.startswith("/") or "\\" in pattern or ".." in pattern.split("/"):
             raise UsageError(
                 f"files.pattern '{pattern}' leaves the inbox; write it relative to the inbox, without '..'."
             )
-        found.update(path for path in inbox.glob(pattern) if _is_candidate(path, inbox))
-    return sorted(found)
+    return files.patterns
 
 
 def _is_candidate(path: Path, inbox: Path) -> bool:

@@ -1,0 +1,104 @@
+"""Files as they arrive: the system tells which names below some folders were written to."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from watchfiles import watch
+
+from etl_pipeline.core.errors import UsageError
+
+log = logging.getLogger(__name__)
+QUIET_MS = 5
+LONGEST_MS = 50
+LOOK_MS = 100
+
+
+class Arrivals:
+    """Names under which something was created or changed, each told once until it changes again.
+
+    What is remembered is a set of names, however often one of them changes; the files themselves wait where they are.
+    Names can be lost when too much happens at once, so whoever uses this also lists the folders now and then.
+    """
+
+    def __init__(self, folders: Sequence[Path], *, poll: bool = False) -> None:
+        """Prepare; nothing is watched yet.
+
+        Args:
+            folders: each with everything below it.
+            poll: look again and again instead of being told: for network drives, which tell nothing.
+        """
+        self._folders = list(folders)
+        self._poll = poll
+        self._stop = threading.Event()
+        self._ready = threading.Event()
+        self._news = threading.Condition()
+        self._changed: set[Path] = set()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._watch, name="arrivals", daemon=True)
+
+    def __enter__(self) -> "Arrivals":
+        """Begin to watch; what arrives from now on is told.
+
+        Raises:
+            UsageError: a folder is not there.
+        """
+        for folder in self._folders:
+            if not folder.is_dir():
+                raise UsageError(f"The inbox {folder} is no folder. Make it, or name another one with --inbox.")
+        self._thread.start()
+        self._ready.wait()
+        self._raise_error()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop watching."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def wake(self) -> None:
+        """End a waiting `take` at once; safe within a signal's handler only from another thread."""
+        with self._news:
+            self._news.notify_all()
+
+    def take(self, seconds: float) -> set[Path]:
+        """Return what changed since the last time; wait up to `seconds` for something to.
+
+        Raises:
+            UsageError: the folders can no longer be watched.
+        """
+        with self._news:
+            if not self._changed:
+                self._news.wait(seconds)
+            taken, self._changed = self._changed, set()
+        self._raise_error()
+        return taken
+
+    def _watch(self) -> None:
+        try:
+            for changes in watch(
+                *self._folders, watch_filter=None, debounce=LONGEST_MS, step=QUIET_MS, stop_event=self._stop,
+                rust_timeout=LOOK_MS, yield_on_timeout=True, force_polling=self._poll or None,
+            ):  # fmt: skip
+                self._ready.set()
+                if changes:
+                    with self._news:
+                        self._changed.update(Path(name) for _, name in changes)
+                        self._news.notify_all()
+        except (OSError, RuntimeError) as error:
+            log.info("watching ended: %s", error)
+            self._error = error
+        finally:
+            self._ready.set()
+            self.wake()
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise UsageError(
+                f"The inbox cannot be watched ({self._error}). On a network drive use --poll; where the system allows "
+                "too few watches, raise fs.inotify.max_user_watches."
+            ) from self._error

@@ -1,0 +1,173 @@
+"""The watch: what arrives is in gold with its own COMMIT, which is told; a stop leaves nothing half done."""
+
+import json
+import select
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from etl_pipeline.core.progress import make_progress
+from etl_pipeline.core.settings import Settings
+from load.postgres import PostgresWarehouse, connect
+from pipeline_manager.flow import Options
+from pipeline_manager.watching import Loaded, Pace, Totals, watch_flow
+from test.pipeline_manager.small_retailer import HEADERS, MASTERS, write_feeds, write_files
+from test.pipeline_manager.test_named_cases import move
+from test.run_warehouse import PROD, RunWarehouse
+
+PATIENCE = 60.0
+ON_HAND = "select on_hand::int from gold.stock_on_hand where product_code = 'A' and location_code = 'W1'"
+
+
+@dataclass
+class Watched:
+    """A watch at work in a thread."""
+
+    inbox: Path
+    rounds: list[Loaded]
+    totals: list[Totals]
+    listener: psycopg2.extensions.connection
+    warehouse: RunWarehouse
+
+    def arrive(self, name: str, text: str) -> None:
+        """Put a file there as a careful sender does: whole, under its last name."""
+        hidden = self.inbox / f"{name}.part"
+        hidden.write_text(f"{HEADERS[name.partition('_')[0]]}\n{text}", encoding="utf-8")
+        hidden.rename(self.inbox / name)
+
+    def told(self) -> dict[str, object]:
+        """Wait for the next word on the channel."""
+        end = time.monotonic() + PATIENCE
+        while not self.listener.notifies and time.monotonic() < end:
+            if select.select([self.listener], [], [], 0.5)[0]:
+                self.listener.poll()
+        assert self.listener.notifies, "no load was told of"
+        return dict(json.loads(self.listener.notifies.pop(0).payload))
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not is_so():
+            assert time.monotonic() < end, self.rounds
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def feeds(tmp_path_factory) -> Path:
+    return write_feeds(tmp_path_factory.mktemp("feeds"))
+
+
+@contextmanager
+def watching(warehouse: RunWarehouse, feeds: Path, inbox: Path, **pace: object) -> Iterator[Watched]:
+    stop, rounds, totals, failed = threading.Event(), [], [], []
+    settings = Settings(home=warehouse.home, database_url=warehouse.url, environ={})
+    options = Options(feeds, inbox, gold_tests=False)
+
+    def work() -> None:
+        try:
+            paced = Pace(**{"list_seconds": 3600.0} | pace)
+            totals.append(watch_flow(options, paced, settings, make_progress("silent"), stop=stop, told=rounds.append))
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work)
+    with closing(psycopg2.connect(warehouse.url)) as listener:
+        listener.autocommit = True
+        listener.cursor().execute("listen systock_gold")
+        thread.start()
+        watched = Watched(inbox, rounds, totals, listener, warehouse)
+        try:
+            watched.until(lambda: bool(failed or warehouse.rows("select 1 from ops.heartbeat")))
+            listener.poll()
+            listener.notifies.clear()
+            yield watched
+        finally:
+            stop.set()
+            thread.join(timeout=PATIENCE)
+    assert not failed, failed
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def inbox(tmp_path) -> Path:
+    return write_files(tmp_path / "inbox", MASTERS)
+
+
+def test_a_file_that_arrives_is_in_gold_when_its_load_is_told_of(warehouse, feeds, inbox):
+    with watching(warehouse, feeds, inbox) as watched:
+        watched.arrive("move_2025-02-01.csv", move("D1", "2025-02-01T09:00:00", 5))
+        told = watched.told()
+        assert warehouse.value(ON_HAND) == 5
+        assert (told["env"], told["files"], told["records"], told["touched_keys"]) == ("prod", 1, 1, 1)
+        watched.arrive("move_2025-02-02.csv", move("D2", "2025-02-02T09:00:00", -2))
+        assert watched.told()["known"] > told["known"]
+        assert warehouse.value(ON_HAND) == 3
+        watched.until(lambda: len(watched.rounds) == 2)
+    assert [(r.files, r.records) for r in watched.rounds] == [
+        (("move_2025-02-01.csv",), 1), (("move_2025-02-02.csv",), 1),
+    ]  # fmt: skip
+    (totals,) = watched.totals
+    assert (totals.rounds, totals.files, totals.records) == (2, 2, 2)
+
+
+def test_what_a_watch_loaded_is_what_one_run_would_have_loaded(warehouse, make_warehouse, feeds, inbox, tmp_path):
+    story = {f"move_2025-02-{n:02}.csv": move(f"D{n}", f"2025-02-{n:02}T09:00:00", n) for n in range(1, 9)}
+    story["move_2025-02-09.csv"] = move("D1", "2025-02-01T09:00:00", 4, rev=2)
+    with watching(warehouse, feeds, inbox, most_files=2) as watched:
+        for name, text in reversed(story.items()):
+            watched.arrive(name, text)
+        watched.until(lambda: sum(len(r.files) for r in watched.rounds) == len(story))
+    assert len(watched.rounds) > 1
+    warehouse.run(feeds, inbox)
+    at_once = make_warehouse()
+    at_once.run(feeds, write_files(tmp_path / "other", MASTERS | story))
+    assert warehouse.hashes() == at_once.hashes()
+
+
+def test_a_file_that_somebody_still_writes_is_loaded_once_and_whole(warehouse, feeds, inbox):
+    with watching(warehouse, feeds, inbox) as watched:
+        with (inbox / "move_2025-02-01.csv").open("w", encoding="utf-8") as growing:
+            growing.write(HEADERS["move"] + "\n" + move("D1", "2025-02-01T09:00:00", 5))
+            growing.flush()
+            time.sleep(0.3)
+            growing.write(move("D2", "2025-02-01T10:00:00", 7))
+        assert watched.told()["records"] == 2
+        assert warehouse.value(ON_HAND) == 12
+    assert warehouse.value("select count(*)::int from bronze.file where name like 'move%%'") == 1
+
+
+def test_a_record_that_waited_is_released_by_the_master_that_arrives(warehouse, feeds, inbox):
+    with watching(warehouse, feeds, inbox) as watched:
+        watched.arrive("move_2025-02-01.csv", move("D1", "2025-02-01T09:00:00", 5, sku="C"))
+        watched.told()
+        assert warehouse.value("select count(*)::int from gold.quarantine") == 1
+        watched.arrive("product_2025-02-02.csv", "C,Cheese,EA,2025-02-02\n")
+        watched.until(lambda: warehouse.value("select count(*)::int from gold.quarantine") == 0)
+        assert warehouse.rows("select on_hand::int from gold.stock_on_hand where product_code = 'C'") == [(5,)]
+
+
+def test_another_run_may_work_between_two_rounds_and_what_arrived_meanwhile_waits(warehouse, feeds, inbox):
+    with watching(warehouse, feeds, inbox) as watched:
+        other = PostgresWarehouse(connect(warehouse.url), PROD)
+        with closing(other.connection), other.run_lock():
+            other.take_over("another")
+            watched.arrive("move_2025-02-01.csv", move("D1", "2025-02-01T09:00:00", 5))
+            time.sleep(1.0)
+            assert warehouse.rows(ON_HAND) == []
+        watched.told()
+        assert warehouse.value(ON_HAND) == 5
+
+
+def test_what_nobody_told_of_is_found_by_the_listing(warehouse, feeds, inbox, tmp_path):
+    (tmp_path / "moved").mkdir()
+    write_files(tmp_path / "moved", {"move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 5)})
+    with watching(warehouse, feeds, inbox, list_seconds=0.2) as watched:
+        kept = inbox / "move_2025-02-01.csv"
+        kept.hardlink_to(tmp_path / "moved" / "move_2025-02-01.csv")
+        watched.told()
+        assert warehouse.value(ON_HAND) == 5
