@@ -48,6 +48,12 @@ begin
     from pg_temp.withdrawn as w
     where r.record_id = w.record_id;
 
+    -- Most revisions come once. Only of those whose content comes twice are the equal ones looked for: sorting a
+    -- million keys to find that none is there twice would be most of a load.
+    create temporary table twice on commit drop as
+    select s.content_hash from pg_temp.stage_record as s group by s.content_hash having count(*) > 1;
+    analyze pg_temp.twice;
+
     create temporary table arrived on commit drop as
     with
 
@@ -63,9 +69,26 @@ begin
             case
                 when count(*) over same_revision > 1 then array_agg(s.file_id) over same_revision
             end as file_ids
-        from pg_temp.stage_record as s
+        from pg_temp.twice as t
+        inner join pg_temp.stage_record as s on t.content_hash = s.content_hash
         inner join {{ bronze }}.file as f on s.file_id = f.file_id
         window same_revision as (partition by f.feed_id, s.epoch, s.document, s.line, s.content_hash)
+    ),
+
+    revision as (
+        select
+            f.feed_id, s.*, f.logical_time, f.sha256, f.logical_time as last_file_at, s.is_again as is_judged_again,
+            cast(null as bigint[]) as file_ids
+        from pg_temp.stage_record as s
+        inner join {{ bronze }}.file as f on s.file_id = f.file_id
+        where not exists (select 1 from pg_temp.twice as t where t.content_hash = s.content_hash)
+        union all
+        select
+            r.feed_id, r.file_id, r.record_no, r.line_no, r.byte_start, r.byte_end, r.epoch, r.document, r.line,
+            r.content_hash, r.revision_no, r.updated_at, r.is_void, r.is_keyless, r.is_again, r.logical_time, r.sha256,
+            r.last_file_at, r.is_judged_again, r.file_ids
+        from ranked as r
+        where r.place = 1
     )
 
     select
@@ -79,7 +102,7 @@ begin
             r.is_void, r.file_id, r.record_no, r.line_no, r.byte_start, r.byte_end, r.logical_time, r.sha256,
             r.is_judged_again, r.file_ids, o.record_id as old_record_id, o.file_id as old_file_id,
             o.record_no as old_record_no, o.last_file_at as old_last_file_at
-        from ranked as r
+        from revision as r
         left join {{ silver }}.record as o
             on
                 r.feed_id = o.feed_id
@@ -87,7 +110,6 @@ begin
                 and r.document = o.document
                 and r.line = o.line
                 and r.content_hash = o.content_hash
-        where r.place = 1
         order by r.file_id, r.record_no
     ) as a;
     analyze pg_temp.arrived;
@@ -138,12 +160,18 @@ begin
     from pg_temp.returned as t
     where r.record_id = t.record_id;
 
+    -- Keys of which another revision is there: from before, or in this very load.
     create temporary table contested on commit drop as
-    select distinct r.feed_id, r.epoch, r.document, r.line
+    select r.feed_id, r.epoch, r.document, r.line
     from pg_temp.arrived as a
     inner join {{ silver }}.record as r
         on a.feed_id = r.feed_id and a.epoch = r.epoch and a.document = r.document and a.line = r.line
-    where r.record_id <> a.record_id
+    where r.record_id <> a.record_id and r.known_from < at_known
+    union
+    select a.feed_id, a.epoch, a.document, a.line
+    from pg_temp.arrived as a
+    group by a.feed_id, a.epoch, a.document, a.line
+    having count(*) > 1
     union
     select w.feed_id, w.epoch, w.document, w.line from pg_temp.withdrawn as w
     union
@@ -174,6 +202,7 @@ begin
                 r.last_file_at desc nulls last, r.content_hash desc
         )
     ) as ranked;
+    analyze pg_temp.currency;
 
     update {{ silver }}.record as r
     set is_current = c.is_current, is_conflict = c.is_conflict
@@ -183,7 +212,21 @@ begin
         and (r.is_current, r.is_conflict) is distinct from (c.is_current, c.is_conflict);
 
     -- What happens to the facts of a record: open (new or judged again), close, or open again as they were.
+    -- First and apart what nobody contests, which is nearly all: nothing has to be looked up for it.
     create temporary table changed_record on commit drop as
+    select
+        a.record_id,
+        a.file_id,
+        a.record_no,
+        true as takes_staged,
+        false as replaces,
+        not a.is_void as stands,
+        true as is_new
+    from pg_temp.arrived as a
+    where
+        a.old_record_id is null
+        and not exists (select 1 from pg_temp.currency as c where c.record_id = a.record_id)
+    union all
     select
         coalesce(a.record_id, c.record_id) as record_id,
         a.file_id,
@@ -192,10 +235,23 @@ begin
         a.old_record_id is not null and a.is_judged_again as replaces,
         coalesce(c.is_current, r.is_current) and not r.is_void as stands,
         a.old_record_id is null and a.record_id is not null as is_new
-    from (select * from pg_temp.arrived where old_record_id is null or is_judged_again) as a
-    full join (select * from pg_temp.currency where was_current <> is_current or record_id in (
-        select record_id from pg_temp.arrived where old_record_id is null
-    )) as c on a.record_id = c.record_id
+    from (
+        select n.* from pg_temp.arrived as n
+        where
+            (n.old_record_id is not null and n.is_judged_again)
+            or (
+                n.old_record_id is null
+                and exists (select 1 from pg_temp.currency as c where c.record_id = n.record_id)
+            )
+    ) as a
+    full join (
+        select c.* from pg_temp.currency as c
+        where
+            c.was_current <> c.is_current
+            or exists (
+                select 1 from pg_temp.arrived as n where n.record_id = c.record_id and n.old_record_id is null
+            )
+    ) as c on a.record_id = c.record_id
     inner join {{ silver }}.record as r on r.record_id = coalesce(a.record_id, c.record_id);
     create index on pg_temp.changed_record (record_id);
     analyze pg_temp.changed_record;
