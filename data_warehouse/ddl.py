@@ -76,34 +76,38 @@ def _apply_one(table: str, stage: str, pairs: list[tuple[str, str]], joins: str,
     old = ", ".join(f"o.{name}" for name, _ in pairs)
     new = ", ".join(source for _, source in pairs)
     return f"""
-    update {{{{ silver }}}}.{table} as f
-    set known_to = at_known
-    from pg_temp.changed_record as c
-    where f.record_id = c.record_id and f.known_to is null and not c.is_new and (not c.stands or c.replaces);
+    if has_known then
+        update {{{{ silver }}}}.{table} as f
+        set known_to = at_known
+        from pg_temp.changed_record as c
+        where f.record_id = c.record_id and f.known_to is null and not c.is_new and (not c.stands or c.replaces);
 
-    insert into {{{{ silver }}}}.{table} (record_id, fact_no, known_from, known_to, {into})
-    select o.record_id, o.fact_no, at_known, null, {old}
-    from pg_temp.changed_record as c
-    -- Windows keep this a look-up by record: what it costs follows the change, not the ledger.
-    cross join lateral (
-        select
-            l.*, max(l.known_from) over () as last_known_from, bool_or(l.known_to is null) over () as is_open
-        from {{{{ silver }}}}.{table} as l
-        where l.record_id = c.record_id
-    ) as o
-    where
-        c.stands
-        and not c.is_new
-        and not coalesce(c.takes_staged, false)
-        and o.known_from = o.last_known_from
-        and not o.is_open;
-{guard}
-    insert into {{{{ silver }}}}.{table} (record_id, fact_no, known_from, known_to, {into})
-    select c.record_id, s.fact_no, at_known, case when c.stands then null else at_known end, {new}
-    from pg_temp.{stage} as s
-    inner join pg_temp.changed_record as c on s.file_id = c.file_id and s.record_no = c.record_no
-{joins}    where c.takes_staged
-    order by c.record_id;
+        insert into {{{{ silver }}}}.{table} (record_id, fact_no, known_from, known_to, {into})
+        select o.record_id, o.fact_no, at_known, null, {old}
+        from pg_temp.changed_record as c
+        -- Windows keep this a look-up by record: what it costs follows the change, not the ledger.
+        cross join lateral (
+            select
+                l.*, max(l.known_from) over () as last_known_from, bool_or(l.known_to is null) over () as is_open
+            from {{{{ silver }}}}.{table} as l
+            where l.record_id = c.record_id
+        ) as o
+        where
+            c.stands
+            and not c.is_new
+            and not coalesce(c.takes_staged, false)
+            and o.known_from = o.last_known_from
+            and not o.is_open;
+    end if;
+
+    if exists (select 1 from pg_temp.{stage}) then{guard}
+        insert into {{{{ silver }}}}.{table} (record_id, fact_no, known_from, known_to, {into})
+        select c.record_id, s.fact_no, at_known, case when c.stands then null else at_known end, {new}
+        from pg_temp.{stage} as s
+        inner join pg_temp.changed_record as c on s.file_id = c.file_id and s.record_no = c.record_no
+{joins}        where c.takes_staged
+        order by c.record_id;
+    end if;
 """
 
 
@@ -124,12 +128,12 @@ def _apply_kind(kind: FactKind) -> str:
     guard = ""
     if lost:
         guard = f"""
-    if exists (
-        select 1 from pg_temp.stage_{kind.name} as s
-{joins}        where {" or ".join(lost)}
-    ) then
-        raise exception 'a staged {kind.name} names a code without a key; the transform let it pass';
-    end if;
+        if exists (
+            select 1 from pg_temp.stage_{kind.name} as s
+{joins}            where {" or ".join(lost)}
+        ) then
+            raise exception 'a staged {kind.name} names a code without a key; the transform let it pass';
+        end if;
 """
     return _apply_one(kind.table, f"stage_{kind.name}", pairs, joins, guard)
 
@@ -155,7 +159,13 @@ def apply_functions() -> str:
     return f"""
 create or replace function {{{{ silver }}}}.apply_facts(at_known bigint)
 returns void
-{FUNCTION_HEAD}{keys}{bodies}end
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    has_known constant boolean := exists (select 1 from pg_temp.changed_record as c where not c.is_new);
+begin
+{keys}{bodies}end
 $$;
 comment on function {{{{ silver }}}}.apply_facts(bigint) is 'Close, open again and insert the facts of a staged batch.';
 """

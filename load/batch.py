@@ -111,6 +111,7 @@ class Batch:
         self.files = 0
         self.records = 0
         self._touched = 0
+        self._staged: set[str] = set()
         self._file_ids: list[int] = []
         self._judged_whole: list[int] = []
         reached("batch.begun")
@@ -227,6 +228,8 @@ class Batch:
     def _copy(self, target: str, table: pa.Table, numbers: pa.Array) -> None:
         """Copy a table whose column `part` says which file a row is of."""
         files = numbers.take(table["part"].combine_chunks())
+        if table.num_rows:
+            self._staged.add(target)
         copy_table(self.cursor, target, table.drop_columns("part").append_column("file_id", files))
 
     def _stage_set_aside(self, tallies: list[FileTally], parts: list[Part], judged: pd.DataFrame) -> None:
@@ -243,6 +246,7 @@ class Batch:
                 kept = {name: row.get(name) for name in QUARANTINE_COLUMNS}
                 staged.append(kept | {"file_id": file_id, "raw": "\\x" + raw.hex()})
         if staged:
+            self._staged.add("stage_quarantine")
             copy_table(self.cursor, "stage_quarantine", rows_table(staged, list(staged[0])))
 
     def _stage_used(self, tallies: list[FileTally], conformed: Conformed) -> None:
@@ -313,8 +317,8 @@ class Batch:
             soft_sets: lookup sets without whose codes some contract goes on (`lookup_else`).
         """
         reached("batch.staged")
-        for kind in ("record", "quarantine", "again", *FACT_KINDS, "reference"):
-            self.cursor.execute(sql.SQL("analyze {}").format(sql.Identifier(f"stage_{kind}")))
+        for table in sorted(self._staged):
+            self.cursor.execute(sql.SQL("analyze {}").format(sql.Identifier(table)))
         for step in STEPS:
             started = time.monotonic()
             self._run(step, (self.known,) if "%s" in step else ())

@@ -16,11 +16,11 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    create temporary table fresh_lateness on commit drop as
+    -- One statement without a table of its own: its plan is kept for the session, since each load asks.
     with
 
     -- The feeds that post what leaves a place, or tell what is there; masters may be as old as they like.
-    told as (
+    told as materialized (
         select f.location_code, f.behind_hours, f.watermark_at
         from {{ ops }}.latest_window as n
         cross join lateral {{ gold }}.feed_freshness_at(n.latest_at) as f
@@ -32,24 +32,30 @@ begin
         select coalesce(max(t.behind_hours), 0) as late_hours, min(t.watermark_at) as latest_at
         from told as t
         where t.location_code is null
+    ),
+
+    fresh as materialized (
+        select '' as location_code, e.late_hours, e.latest_at from everywhere as e
+        union all
+        select
+            t.location_code, greatest(max(t.behind_hours), max(e.late_hours)),
+            least(min(t.watermark_at), min(e.latest_at))
+        from told as t
+        cross join everywhere as e
+        where t.location_code is not null
+        group by t.location_code
+    ),
+
+    gone as (
+        delete from {{ silver }}.lateness as o
+        where not exists (select 1 from fresh as f where f.location_code = o.location_code)
     )
 
-    select '' as location_code, e.late_hours, e.latest_at from everywhere as e
-    union all
-    select t.location_code, greatest(max(t.behind_hours), max(e.late_hours)), least(min(t.watermark_at), min(e.latest_at))
-    from told as t
-    cross join everywhere as e
-    where t.location_code is not null
-    group by t.location_code;
-
-    delete from {{ silver }}.lateness as o
-    where not exists (select 1 from pg_temp.fresh_lateness as f where f.location_code = o.location_code);
     insert into {{ silver }}.lateness as o
-    select f.location_code, f.late_hours, f.latest_at from pg_temp.fresh_lateness as f
+    select f.location_code, f.late_hours, f.latest_at from fresh as f
     on conflict (location_code) do update
         set late_hours = excluded.late_hours, latest_at = excluded.latest_at
         where (o.late_hours, o.latest_at) is distinct from (excluded.late_hours, excluded.latest_at);
-    drop table pg_temp.fresh_lateness;
 end
 $$;
 comment on function {{ silver }}.refresh_lateness() is 'Measure anew how late the feeds of each place are.';

@@ -8,13 +8,15 @@ drop function if exists {{ ops }}.law_products(bigint);
 drop function if exists {{ ops }}.law_files(bigint);
 drop function if exists {{ ops }}.is_small();
 drop function if exists {{ ops }}.law_5_positions(integer[], bigint);
+drop function if exists {{ ops }}.law_5_positions(bigint);
 drop function if exists {{ ops }}.law_6_accounts(integer[]);
 drop function if exists {{ ops }}.law_7_one_authority(integer[]);
 drop function if exists {{ ops }}.law_8_one_revision(bigint[], bigint);
 drop function if exists {{ ops }}.law_13_quarantine();
 
 -- choose_law_keys(k, is_whole): fill pg_temp.law_key with the stock keys to check: all of them, or those that this load
--- touched (of very many, the first by a hash) and all keys of three other products, another three with each load.
+-- touched (of very many, the first by a hash) and all keys of three other products, another three with each load; of
+-- one other product where the load is small, since many small loads ask as much as a large one.
 create or replace function {{ ops }}.choose_law_keys(at_known bigint, is_whole boolean)
 returns void
 language plpgsql
@@ -22,6 +24,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     most constant integer := 5000;
+    few constant integer := 100;
 begin
     if to_regclass('pg_temp.law_key') is not null then
         drop table pg_temp.law_key;
@@ -45,7 +48,7 @@ begin
 
         insert into pg_temp.law_key (product_id, location_id)
         select s.product_id, s.location_id
-        from generate_series(1, 3) as n
+        from generate_series(1, case when (select count(*) from pg_temp.touched_key) > few then 3 else 1 end) as n
         cross join lateral (
             select k.product_id
             from {{ silver }}.product_key as k
@@ -118,27 +121,39 @@ $$;
 comment on function {{ ops }}.law_1_files_add_up(bigint[]) is 'Files whose records do not add up or do not tile.';
 
 -- Law 5: each position is its recomputation from the ledger.
-create or replace function {{ ops }}.law_5_positions(at_known bigint)
+create or replace function {{ ops }}.law_5_positions(at_known bigint, is_whole boolean)
 returns table (subject text)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    is_kept_aside boolean := to_regclass('pg_temp.touched_key') is not null;
+    is_kept_aside constant boolean := is_whole and to_regclass('pg_temp.touched_key') is not null;
 begin
-    -- Within the load's transaction the name is taken by the load's own keys.
-    if is_kept_aside then
-        alter table pg_temp.touched_key rename to touched_key_of_load;
+    if is_whole then
+        -- Within a load's transaction the name is taken by the load's own keys.
+        if is_kept_aside then
+            alter table pg_temp.touched_key rename to touched_key_of_load;
+        end if;
+        create temporary table touched_key on commit drop as
+        select l.product_id, l.location_id from pg_temp.law_key as l;
+        analyze pg_temp.touched_key;
     end if;
-    create temporary table touched_key on commit drop as
-    select l.product_id, l.location_id from pg_temp.law_key as l;
-    analyze pg_temp.touched_key;
 
     return query
     select
         k.product_code || ' at ' || l.location_code || ' shows ' || coalesce(cast(trim_scale(o.quantity) as text), 'none')
         || ', its ledger says ' || coalesce(cast(trim_scale(n.quantity) as text), 'none')
-    from {{ silver }}.stock_from_ledger('infinity', at_known) as n
+    from (
+        select s.* from {{ silver }}.stock_from_ledger('infinity', at_known) as s where is_whole
+        union all
+        select s.*
+        from {{ silver }}.stock_of_keys(
+            array(select y.product_id from pg_temp.law_key as y order by y.product_id, y.location_id),
+            array(select y.location_id from pg_temp.law_key as y order by y.product_id, y.location_id),
+            'infinity', at_known
+        ) as s
+        where not is_whole
+    ) as n
     full join (
         select p.*
         from pg_temp.law_key as y
@@ -156,10 +171,12 @@ begin
         (n.quantity, n.is_anchored, n.anchor_at, n.anchor_quantity, n.last_movement_at)
         is distinct from (o.quantity, o.is_anchored, o.anchor_at, o.anchor_quantity, o.last_movement_at);
 
-    drop table pg_temp.touched_key;
-    if is_kept_aside then
-        alter table pg_temp.touched_key_of_load rename to touched_key;
+    if is_whole then
+        drop table pg_temp.touched_key;
+        if is_kept_aside then
+            alter table pg_temp.touched_key_of_load rename to touched_key;
+        end if;
     end if;
 end
 $$;
-comment on function {{ ops }}.law_5_positions(bigint) is 'Positions that differ from their ledger.';
+comment on function {{ ops }}.law_5_positions(bigint, boolean) is 'Positions that differ from their ledger.';

@@ -226,8 +226,13 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    asked integer;
 begin
     perform {{ ops }}.choose_law_keys(at_known, is_whole);
+    if not is_whole then
+        asked := case when (select count(*) from pg_temp.touched_key) > 100 then 2 else 1 end;
+    end if;
 
     insert into {{ ops }}.law as w (known, law, is_kept, violations, sentence, run_id)
     select
@@ -255,7 +260,7 @@ begin
     left join (
         select '1' as law, l.subject from {{ ops }}.law_1_files_add_up(files) as l
         union all
-        select '5', l.subject from {{ ops }}.law_5_positions(at_known) as l
+        select '5', l.subject from {{ ops }}.law_5_positions(at_known, is_whole) as l
         union all
         select '6', l.subject from {{ ops }}.law_6_accounts(is_whole) as l
         union all
@@ -267,7 +272,7 @@ begin
         union all
         select '10', 'snapshot ' || b.snapshot_id || ': ' || b.problem from {{ gold }}.broken_snapshots() as b
         union all
-        select '11', l.subject from {{ ops }}.law_11_as_of(at_known, case when is_whole then null else 2 end) as l
+        select '11', l.subject from {{ ops }}.law_11_as_of(at_known, asked) as l
         union all
         select '13', l.subject from {{ ops }}.law_13_quarantine(files) as l
     ) as v on t.law = v.law
