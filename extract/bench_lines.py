@@ -48,12 +48,20 @@ def _piece(rng: np.random.Generator, first: int, lines: int, total: int) -> pa.T
     )
 
 
-def write_lines(target: Path, lines: int, seed: int = 1) -> None:
-    """Write `lines` till lines of 12 columns to a CSV file; same seed, same bytes."""
+def write_lines(target: Path, lines: int, seed: int = 1, *, begin: int = 0, total: int | None = None) -> None:
+    """Write `lines` till lines of 12 columns to a CSV file; same seed, same bytes.
+
+    Args:
+        target: the file.
+        lines: how many.
+        seed: of what was sold.
+        begin: how many lines came before, in other files: tickets are numbered on.
+        total: lines of the year; the times of sale are spread over it.
+    """
     rng = np.random.default_rng(seed)
     writer: pacsv.CSVWriter | None = None
-    for first in range(0, lines, LINES_AT_ONCE):
-        piece = _piece(rng, first, min(LINES_AT_ONCE, lines - first), lines)
+    for first in range(begin, begin + lines, LINES_AT_ONCE):
+        piece = _piece(rng, first, min(LINES_AT_ONCE, begin + lines - first), total or lines)
         if writer is None:
             writer = pacsv.CSVWriter(target, piece.schema, write_options=pacsv.WriteOptions(quoting_style="none"))
         writer.write_table(piece)

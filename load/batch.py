@@ -14,7 +14,6 @@ import psycopg2
 import pyarrow as pa
 from psycopg2 import extensions, sql
 
-from etl_pipeline.contracts.facts import FACT_KINDS
 from etl_pipeline.contracts.values import Conformed, Landed, Part, RecordChunk
 from etl_pipeline.core.errors import SetAsideError, StopRunError
 from etl_pipeline.core.failpoints import reached

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg2
@@ -16,6 +17,7 @@ from rich.table import Table
 
 from extract.bench_lines import write_lines
 from load.embedded_postgres import EmbeddedServer
+from pipeline_manager.bench_live import MeasuredLive, measure_live
 from pipeline_manager.bench_promises import PLACES, MeasuredPromise, measure_promises
 from pipeline_manager.bench_promises import PRODUCTS as PROMISED_PRODUCTS
 from pipeline_manager.bench_valuation import MOVEMENTS, PRODUCTS, MeasuredValuation, measure_valuation
@@ -82,6 +84,7 @@ class Bench:
     loads: list[Measured]
     valuations: list[MeasuredValuation]
     promises: list[MeasuredPromise]
+    live: list[MeasuredLive]
 
 
 def _promises(server: EmbeddedServer, folder: Path) -> list[MeasuredPromise]:
@@ -110,6 +113,7 @@ def measure(lines: int, folder: Path) -> Bench:
     try:
         bare = min(_bare_copy(server.url(), file) for _ in range(3))
         seconds, memory = _whole_run(server.url(), inbox, folder / "home")
+        live = measure_live(server.url(), lines, folder, partial(_bare_copy, server.url()))
         valuations = measure_valuation(server.url())
         promises = _promises(server, folder)
     finally:
@@ -118,7 +122,16 @@ def measure(lines: int, folder: Path) -> Bench:
         Measured("bare COPY, plain logged table", bare, int(lines / bare), 1.0, None),
         Measured("systock, file to published gold", seconds, int(lines / seconds), seconds / bare, memory),
     ]
-    return Bench(loads, valuations, promises)
+    return Bench(loads, valuations, promises, live)
+
+
+def _live_table(live: list[MeasuredLive], lines: int) -> Table:
+    title = f"files that arrive at a watched warehouse of {lines:,} lines: last byte to gold"
+    table = Table("lines of a file", "files", "p50 ms", "slowest ms", "x bare COPY", title=title)
+    for row in live:
+        cells = (f"{1000 * row.p50:,.0f}", f"{1000 * row.slowest:,.0f}", f"{row.times_bare_copy:,.1f}")
+        table.add_row(f"{row.lines:,}", str(row.files), *cells)
+    return table
 
 
 def _promise_table(promises: list[MeasuredPromise]) -> Table:
@@ -156,6 +169,7 @@ def run_bench(lines: int, out: Path) -> None:
         table.add_row(row.name, f"{row.seconds:.1f}", f"{row.rows_per_second:,}", f"{row.times_bare_copy:.2f}", memory)
     console = Console(highlight=False)
     console.print(table)
+    console.print(_live_table(measured.live, lines))
     console.print(_valuation_table(measured.valuations))
     console.print(_promise_table(measured.promises))
     target = out / "bench.json"
@@ -167,6 +181,7 @@ def run_bench(lines: int, out: Path) -> None:
             "products": PRODUCTS,
             "results": [asdict(v) for v in measured.valuations],
         },
+        "live": [asdict(row) for row in measured.live],
         "promises": {"keys": PROMISED_PRODUCTS * PLACES, "results": [asdict(p) for p in measured.promises]},
     }
     target.write_text(json.dumps(figures, indent=2) + "\n")

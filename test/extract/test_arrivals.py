@@ -1,6 +1,7 @@
 """Arrivals: names are told when something happens below a folder."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,8 @@ from extract.arrivals import Arrivals
 
 def wait_for(arrivals, wanted, seconds=20.0):
     """Take until all wanted names were told, or time is up; return what was told."""
-    told, end = set(), time.monotonic() + seconds
+    told: set[Path] = set()
+    end = time.monotonic() + seconds
     while not wanted <= told and time.monotonic() < end:
         told |= arrivals.take(0.2)
     return told

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -41,7 +42,7 @@ class Watched:
         hidden.write_text(f"{HEADERS[name.partition('_')[0]]}\n{text}", encoding="utf-8")
         hidden.rename(self.inbox / name)
 
-    def told(self) -> dict[str, object]:
+    def told(self) -> dict[str, Any]:
         """Wait for the next word on the channel."""
         end = time.monotonic() + PATIENCE
         while not self.listener.notifies and time.monotonic() < end:
@@ -63,8 +64,9 @@ def feeds(tmp_path_factory) -> Path:
 
 
 @contextmanager
-def watching(warehouse: RunWarehouse, feeds: Path, inbox: Path, **pace: object) -> Iterator[Watched]:
-    stop, rounds, totals, failed = threading.Event(), [], [], []
+def watching(warehouse: RunWarehouse, feeds: Path, inbox: Path, **pace: Any) -> Iterator[Watched]:
+    stop, failed = threading.Event(), list[BaseException]()
+    rounds, totals = list[Loaded](), list[Totals]()
     settings = Settings(home=warehouse.home, database_url=warehouse.url, environ={})
     options = Options(feeds, inbox, gold_tests=False)
 
