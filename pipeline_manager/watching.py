@@ -230,7 +230,10 @@ def watch_flow(
     ):
         watch = Watch(opened, feeds, options, pace, settings)
         watch.waiting.remember(matching_files(watch.inbox, c.files) for c in feeds.contracts.values())
-        totals = Totals(run_flow(replace(options, write_page=False), settings, progress))
+        first = _first_run(replace(options, write_page=False), settings, progress, stop)
+        if first is None:
+            return Totals(RunReport(opened.warehouse.schemas.env, feeds.retailer.retailer))
+        totals = Totals(first)
         while not stop.is_set():
             watch.look(arrivals.take(min(watch.seconds_to_wait(), LONGEST_NAP)))
             loaded = watch.round()
@@ -243,3 +246,14 @@ def watch_flow(
             totals.refused |= loaded.refused
             told(loaded)
     return totals
+
+
+def _first_run(options: Options, settings: Settings, progress: Progress, stop: threading.Event) -> RunReport | None:
+    """Load what is there already; wait for another run to end before. None where told to stop instead."""
+    while not stop.is_set():
+        try:
+            return run_flow(options, settings, progress)
+        except AlreadyRunningError:
+            log.info("another run works here; the watch begins when it has ended")
+            stop.wait(BUSY_PAUSE)
+    return None

@@ -165,6 +165,20 @@ def test_another_run_may_work_between_two_rounds_and_what_arrived_meanwhile_wait
         assert warehouse.value(ON_HAND) == 5
 
 
+def test_a_watch_that_begins_while_another_run_works_waits_for_its_end(warehouse, feeds, inbox):
+    other = PostgresWarehouse(connect(warehouse.url), PROD)
+    with closing(other.connection):
+        holding = other.run_lock()
+        holding.__enter__()
+        release = threading.Timer(1.5, lambda: holding.__exit__(None, None, None))
+        release.start()
+        with watching(warehouse, feeds, inbox) as watched:
+            release.join()
+            watched.arrive("move_2025-02-01.csv", move("D1", "2025-02-01T09:00:00", 5))
+            watched.told()
+            assert warehouse.value(ON_HAND) == 5
+
+
 def test_what_nobody_told_of_is_found_by_the_listing(warehouse, feeds, inbox, tmp_path):
     (tmp_path / "moved").mkdir()
     write_files(tmp_path / "moved", {"move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 5)})
