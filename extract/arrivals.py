@@ -60,11 +60,6 @@ class Arrivals:
         self._stop.set()
         self._thread.join(timeout=5)
 
-    def wake(self) -> None:
-        """End a waiting `take` at once; safe within a signal's handler only from another thread."""
-        with self._news:
-            self._news.notify_all()
-
     def take(self, seconds: float) -> set[Path]:
         """Return what changed since the last time; wait up to `seconds` for something to.
 
@@ -86,15 +81,19 @@ class Arrivals:
             ):  # fmt: skip
                 self._ready.set()
                 if changes:
-                    with self._news:
-                        self._changed.update(Path(name) for _, name in changes)
-                        self._news.notify_all()
+                    self._tell({Path(name) for _, name in changes})
         except (OSError, RuntimeError) as error:
             log.info("watching ended: %s", error)
             self._error = error
         finally:
             self._ready.set()
-            self.wake()
+            self._tell(set())
+
+    def _tell(self, changed: set[Path]) -> None:
+        """Hand names on, and end a waiting `take`."""
+        with self._news:
+            self._changed |= changed
+            self._news.notify_all()
 
     def _raise_error(self) -> None:
         if self._error is not None:

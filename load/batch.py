@@ -326,7 +326,7 @@ class Batch:
             reached("apply." + name.partition("(")[0])
         self._refresh_statistics()
         self._run("select {{ silver }}.touch_keys()")
-        self._touched = touched = self._one()
+        self._touched = self._one()
         reached("apply.touch_keys")
         self._run("select {{ silver }}.refresh_position(%s)", (self.known,))
         changed = self._one()
@@ -338,10 +338,10 @@ class Batch:
         self._note_what_to_judge_again(soft_sets)
         self._run(
             "update {{ ops }}.batch set files = %s, records = %s, touched_keys = %s where known = %s",
-            (self.files, self.records, touched, self.known),
+            (self.files, self.records, self._touched, self.known),
         )
         self._run("select {{ ops }}.seal_batch(%s)", (self.known,))
-        return Applied(self.known, self.records, touched, changed)
+        return Applied(self.known, self.records, self._touched, changed)
 
     def _refresh_statistics(self) -> None:
         """After a large batch, tell the planner what the ledger holds: it plans the next steps by that."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import NormalDist
+from typing import Any
 
 from psycopg2.extras import execute_values
 
@@ -24,6 +25,10 @@ EVENT_FACTS = ("movement", "count", "sale", "demand", "supply")
 
 FileKey = tuple[str, str, datetime | None]
 """Feed, content hash and the time in the name: what makes a file another one."""
+_MANIFEST = (
+    "select f.file_id, d.feed, f.sha256, f.name, f.status, f.contract_hash, f.named_time, f.reason"
+    " from {{ bronze }}.file as f inner join {{ ops }}.feed as d on f.feed_id = d.feed_id"
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,11 @@ class ManifestFile:
     contract_hash: str
     named_time: datetime | None
     reason: str | None
+
+
+def _by_key(rows: Sequence[tuple[Any, ...]]) -> dict[FileKey, ManifestFile]:
+    files = (ManifestFile(*row) for row in rows)
+    return {(file.feed, file.sha256, file.named_time): file for file in files}
 
 
 def contract_hash(contract: Contract) -> str:
@@ -103,26 +113,19 @@ class PostgresWarehouse(Session):
     @persistent
     def manifest(self) -> dict[FileKey, ManifestFile]:
         """Return every file of the manifest by feed, content hash and the time in its name."""
-        rows = self._rows(
-            "select f.file_id, d.feed, f.sha256, f.name, f.status, f.contract_hash, f.named_time, f.reason"
-            " from {{ bronze }}.file as f"
-            " inner join {{ ops }}.feed as d on f.feed_id = d.feed_id"
-        )
+        rows = self._rows(_MANIFEST)
         self.connection.commit()
-        return {(row[1], row[2], row[6]): ManifestFile(*row) for row in rows}
+        return _by_key(rows)
 
     @persistent
     def manifest_of(self, files: Sequence[Landed]) -> dict[FileKey, ManifestFile]:
         """Return what the manifest has of some contents; the cost is that of these."""
         rows = self._rows(
-            "select f.file_id, d.feed, f.sha256, f.name, f.status, f.contract_hash, f.named_time, f.reason"
-            " from {{ ops }}.feed as d"
-            " inner join {{ bronze }}.file as f on d.feed_id = f.feed_id"
-            " where d.feed = any(%s) and f.sha256 = any(%s)",
+            _MANIFEST + " where d.feed = any(%s) and f.sha256 = any(%s)",
             ([file.feed for file in files], [file.sha256 for file in files]),
         )
         self.connection.commit()
-        return {(row[1], row[2], row[6]): ManifestFile(*row) for row in rows}
+        return _by_key(rows)
 
     @persistent
     def runner(self) -> str | None:

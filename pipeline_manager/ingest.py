@@ -201,7 +201,7 @@ class Ingest:
             file.non_data.update({f"excluded: {k}": n for k, n in conformed.excluded[number].items()})
             if not file.is_again:
                 batch.keep_bytes(file.tally, chunk)
-                if contract.files.name_their_columns:
+                if file.columns is None and contract.files.name_their_columns:
                     # A text in the database cannot hold NUL.
                     file.columns = sorted(str(name).replace("\0", "") for name in chunk.text)
                 file.non_data.update(chunk.non_data["kind"].tolist())
