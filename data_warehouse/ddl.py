@@ -8,21 +8,8 @@ from pathlib import Path
 
 from data_warehouse.ddl_masters import dimensions
 from data_warehouse.ddl_text import FUNCTION_HEAD, quoted
-from etl_pipeline.contracts.facts import FACT_KINDS, SQL_TYPES, Column, FactKind
-
-KEYED = {"product_code": ("product_id", "integer"), "location_code": ("location_id", "integer")}
-"""Codes that facts hold as the durable number of silver.product_key and silver.location_key."""
-
-
-def _silver_column(kind: FactKind, column: Column) -> tuple[str, str]:
-    if column.name in KEYED and not kind.is_master:
-        return KEYED[column.name]
-    return column.name, SQL_TYPES[column.type]
-
-
-def silver_columns(kind: FactKind) -> list[tuple[str, str]]:
-    """Return name and SQL type of the columns that a fact has in silver, its address apart."""
-    return [_silver_column(kind, column) for column in kind.columns]
+from data_warehouse.ddl_work import work_function
+from etl_pipeline.contracts.facts import FACT_KINDS, SQL_TYPES, Column, FactKind, silver_column, silver_columns
 
 
 def _indexes(kind: FactKind) -> Iterator[str]:
@@ -42,7 +29,7 @@ def _indexes(kind: FactKind) -> Iterator[str]:
 
 def _later_column(table: str, kind: FactKind, column: Column) -> Iterator[str]:
     """Give a warehouse of an earlier version a column that came later; its facts say what no contract mapped."""
-    name, sql_type = _silver_column(kind, column)
+    name, sql_type = silver_column(kind, column)
     if column.default is None:
         yield f"alter table {table} add column if not exists {name} {sql_type};"
     else:
@@ -64,7 +51,7 @@ def fact_tables() -> str:
             lines.extend(_later_column(table, kind, column))
         lines.append(f"comment on table {table} is {quoted(kind.meaning)};")
         for column in kind.columns:
-            name = _silver_column(kind, column)[0]
+            name = silver_column(kind, column)[0]
             lines.append(f"comment on column {table}.{name} is {quoted(column.meaning)};")
         lines.extend(_indexes(kind))
     return "\n".join(lines)
@@ -115,7 +102,7 @@ def _apply_kind(kind: FactKind) -> str:
     pairs: list[tuple[str, str]] = []
     joins, lost = "", []
     for column in kind.columns:
-        name, _ = _silver_column(kind, column)
+        name, _ = silver_column(kind, column)
         if name == column.name:
             # 12.000000000 and 12 are one quantity; the ledger keeps the shorter.
             pairs.append((name, f"trim_scale(s.{name})" if SQL_TYPES[column.type] == "numeric" else f"s.{name}"))
@@ -165,7 +152,11 @@ as $$
 declare
     has_known constant boolean := exists (select 1 from pg_temp.changed_record as c where not c.is_new);
 begin
-{keys}{bodies}end
+{keys}
+    if not has_known and not exists (select 1 from pg_temp.stage_record) then
+        return;
+    end if;
+{bodies}end
 $$;
 comment on function {{{{ silver }}}}.apply_facts(bigint) is 'Close, open again and insert the facts of a staged batch.';
 """
@@ -243,13 +234,18 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    filled bigint;
 begin
-    create temporary table changed_key on commit drop as
+    insert into pg_temp.changed_key (set_name, key)
     select c.set_name, c.key from {{{{ silver }}}}.changed_keys(at_known, soft_sets) as c;
-    if not exists (select 1 from pg_temp.changed_key) then
+    get diagnostics filled = row_count;
+    if filled = 0 then
         return;
     end if;
-    analyze pg_temp.changed_key;
+    if filled > 1000 then
+        analyze pg_temp.changed_key;
+    end if;
     return query
     select u.file_id
     from pg_temp.changed_key as c
@@ -262,24 +258,30 @@ comment on function {{{{ silver }}}}.files_using(bigint, text[]) is
 """
 
 
+_ARRAYS = (
+    "products integer[], locations integer[], ",
+    "integer[], integer[], ",
+    "unnest(products, locations) as t (product_id, location_id)",
+)
 STOCK_KEYS = {
-    "stock_from_ledger": ("", "", "pg_temp.touched_key as t"),
-    "stock_of_keys": (
-        "products integer[], locations integer[], ",
-        "integer[], integer[], ",
-        "unnest(products, locations) as t (product_id, location_id)",
-    ),
+    "stock_from_ledger": ("", "", "pg_temp.touched_key as t", "force_custom_plan"),
+    "stock_of_keys": (*_ARRAYS, "force_custom_plan"),
+    "stock_of_few_keys": (*_ARRAYS, "auto"),
 }
-"""Function -> (its own arguments, their types, where the wanted keys are read from)."""
+"""Function -> (its own arguments, their types, where the wanted keys are read from, whether a plan may be kept).
+
+For a handful of keys planning costs more than looking; for a million, a plan made for a handful would never end.
+"""
 
 
 def stock_functions() -> str:
     """Return the truth query of on-hand as a function for each place that the wanted keys may come from."""
     query = (Path(__file__).parent / "schema" / "rendered" / "stock_from_ledger.sql").read_text(encoding="utf-8")
     made = []
-    for name, (arguments, types, wanted_key) in STOCK_KEYS.items():
+    for name, (arguments, types, wanted_key, plan) in STOCK_KEYS.items():
         text = query.replace("{{ name_and_keys }}", f"{name}({arguments}")
         text = text.replace("{{ name_and_types }}", f"{name}({types}")
+        text = text.replace("{{ plan_cache_mode }}", plan)
         made.append(text.replace("{{ wanted_key }}", wanted_key))
     return "\n".join(made)
 
@@ -290,6 +292,7 @@ def schema_files() -> list[tuple[str, str]]:
     parts = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.sql")}
     parts["035_facts (rendered)"] = fact_tables()
     parts["045_stock_functions (rendered)"] = stock_functions()
+    parts["057_work (rendered)"] = work_function()
     parts["050_dimensions (rendered)"] = dimensions()
     parts["063_files_using (rendered)"] = files_using()
     parts["066_drop_unused (rendered)"] = drop_unused()

@@ -1,6 +1,6 @@
 """Renders the dimensions: master data with history as type 2 tables, the other masters as views of what is current."""
 
-from data_warehouse.ddl_text import FUNCTION_HEAD, quoted
+from data_warehouse.ddl_text import quoted
 from etl_pipeline.contracts.facts import FACT_KINDS, SQL_TYPES, Column, FactKind
 
 TYPE2 = ("product", "location")
@@ -35,9 +35,15 @@ comment on table {table} is {quoted(kind.meaning + " Type 2: one row per version
 
 create or replace function {{{{ silver }}}}.refresh_dim_{kind.name}()
 returns void
-{FUNCTION_HEAD}
-    create temporary table fresh_code on commit drop as
-    select f.{code} as code
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    filled bigint;
+begin
+    delete from pg_temp.fresh_code;
+    insert into pg_temp.fresh_code (code)
+    select f.{code}
     from pg_temp.changed_record as c
     inner join {{{{ silver }}}}.fact_{kind.name} as f on c.record_id = f.record_id
     union
@@ -52,6 +58,13 @@ returns void
     select n.code
     from pg_temp.stage_created as n
     where n.set_name = '{kind.name}' and not exists (select 1 from {table} as d where d.{code} = n.code);
+    get diagnostics filled = row_count;
+    if filled = 0 then
+        return;
+    end if;
+    if filled > 1000 then
+        analyze pg_temp.fresh_code;
+    end if;
 
     delete from {table} as d using pg_temp.fresh_code as n where d.{code} = n.code;
 
@@ -114,8 +127,6 @@ returns void
     from pg_temp.fresh_code as n
     inner join {{{{ silver }}}}.{kind.name}_key as k on n.code = k.{code}
     left join dim as d on n.code = d.{code};
-
-    drop table pg_temp.fresh_code;
 end
 $$;
 comment on function {{{{ silver }}}}.refresh_dim_{kind.name}() is 'Rebuild the versions of the touched codes.';

@@ -1,54 +1,43 @@
 """One load transaction: files staged, then identity, facts, positions, quarantine and manifest in one commit."""
 
-import hashlib
 import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import pandas as pd
 import psycopg2
-import pyarrow as pa
 from psycopg2 import extensions, sql
 
-from etl_pipeline.contracts.values import Conformed, Landed, Part, RecordChunk
+from etl_pipeline.contracts.values import Conformed, Landed, RecordChunk
 from etl_pipeline.core.errors import SetAsideError, StopRunError
 from etl_pipeline.core.failpoints import reached
 from etl_pipeline.core.names import Schemas
-from load.copying import copy_block, copy_table, rows_table
-from load.staging import stage_statements
+from load.copying import copy_block
+from load.direct import DirectLane, without
+from load.pieces import FileTally, Piece
+from load.staged import Staging
+from load.turns import Turns
+from load.work import WorkTables
 
 log = logging.getLogger(__name__)
-QUARANTINE_COLUMNS = (
-    "record_no", "line_no", "byte_start", "byte_end", "reason", "sentence", "wants_set", "wants_key",
-)  # fmt: skip
 CHANNEL = "systock_gold"
 """LISTEN on it to hear of every load once gold can be read; the payload is JSON."""
+LARGE = 10_000
+"""Chunks of so many records are copied by a thread beside the reader's; smaller ones gain nothing by it."""
 LOADER = "systock_loader"
 """The role that a load takes on until it is committed: see 099_roles.sql."""
 STEPS = (
-    "select {{ silver }}.place_records(%s)",
-    "select {{ silver }}.apply_facts(%s)",
+    "select {{ silver }}.place_records(%(known)s, cast(%(firsts)s as bigint[]), cast(%(lasts)s as bigint[]))",
+    "select {{ silver }}.apply_facts(%(known)s)",
     "select {{ silver }}.refresh_dim_product()",
     "select {{ silver }}.refresh_dim_location()",
-    "select {{ silver }}.drop_unused(%s)",
-    "select {{ silver }}.set_aside(%s)",
+    "select {{ silver }}.drop_unused(%(known)s)",
+    "select {{ silver }}.set_aside(%(known)s)",
 )
-
-
-@dataclass
-class FileTally:
-    """What was read of a file so far."""
-
-    file_id: int
-    records: int = 0
-    content_bytes: int = 0
-    blocks: int = 0
-    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-    """Of the digests of its blocks, in order."""
 
 
 class BrokenLawError(StopRunError):
@@ -85,7 +74,7 @@ class Batch:
 
     def __init__(
         self, connection: extensions.connection, schemas: Schemas, run_id: str, token: str,
-        fence: Callable[[extensions.cursor], None],
+        fence: Callable[[extensions.cursor], None], *, work: WorkTables,
     ) -> None:  # fmt: skip
         """Begin the transaction, take the next load number, make the staging tables.
 
@@ -95,27 +84,37 @@ class Batch:
             run_id: the run that this batch belongs to.
             token: unique; tells later whether a COMMIT landed whose reply was lost.
             fence: raises when another run took over.
+            work: the temporary tables of the connection's session.
         """
         self._connection = connection
         self._schemas = schemas
         self._run_id = run_id
         self._fence = fence
-        self.cursor = connection.cursor()
-        self.cursor.execute("set local client_min_messages = warning")
+        self._cursor = connection.cursor()
+        self._turns = Turns()
+        self._cursor.execute("set local client_min_messages = warning")
         self._run("select set_config('role', %s, true) where {{ ops }}.may_load_as(%s)", (LOADER, LOADER))
-        for statement in stage_statements():
-            self.cursor.execute(statement)
+        work.open(self._cursor, schemas)
+        self._work = work
         self._run("insert into {{ ops }}.batch (run_id, token) values (%s, %s) returning known", (run_id, token))
         self.known = self._one()
+        self._direct = DirectLane(self._cursor, schemas, self.known)
+        self._staging = Staging(self._cursor)
         self.files = 0
         self.records = 0
+        self.changes_codes = False
         self._touched = 0
-        self._staged: set[str] = set()
         self._file_ids: list[int] = []
         self._judged_whole: list[int] = []
         reached("batch.begun")
 
-    def _run(self, statement: str, arguments: tuple[object, ...] = ()) -> None:
+    @property
+    def cursor(self) -> extensions.cursor:
+        """The cursor of the transaction, once all that was staged has arrived."""
+        self._turns.wait()
+        return self._cursor
+
+    def _run(self, statement: str, arguments: tuple[object, ...] | Mapping[str, object] = ()) -> None:
         self.cursor.execute(self._schemas.render(statement), arguments)
 
     def _one(self) -> int:
@@ -140,12 +139,13 @@ class Batch:
         file_id = self._one()
         self.note_name(file_id, landed)
         self.files += 1
-        return self._start_file(file_id)
+        return self._start_file(file_id, feed_id)
 
-    def _start_file(self, file_id: int) -> FileTally:
+    def _start_file(self, file_id: int, feed_id: int) -> FileTally:
         self._file_ids.append(file_id)
         self.cursor.execute("savepoint file_start")
-        return FileTally(file_id)
+        self._direct.keep()
+        return FileTally(file_id, feed_id)
 
     def note_name(self, file_id: int, landed: Landed) -> None:
         """Remember a name under which the bytes of a file arrived, and the time that it tells."""
@@ -155,7 +155,7 @@ class Batch:
             (file_id, landed.name, self.known, landed.logical_time),
         )
 
-    def reopen_file(self, file_id: int, contract_hash: str) -> FileTally:
+    def reopen_file(self, file_id: int, feed_id: int, contract_hash: str) -> FileTally:
         """Take up a file that was set aside whole, as if it were new."""
         self._run(
             "update {{ bronze }}.file set status = 'loaded', reason = null, sentence = null, contract_hash = %s"
@@ -163,13 +163,13 @@ class Batch:
             (contract_hash, file_id),
         )
         self.files += 1
-        return self._start_file(file_id)
+        return self._start_file(file_id, feed_id)
 
-    def take_up_file(self, file_id: int, *, is_whole: bool) -> FileTally:
+    def take_up_file(self, file_id: int, feed_id: int, *, is_whole: bool) -> FileTally:
         """Take up a loaded file of which all records, or some, are judged again."""
         if is_whole:
             self._judged_whole.append(file_id)
-        return self._start_file(file_id)
+        return self._start_file(file_id, feed_id)
 
     def keep_file(self) -> None:
         """The file was read to its end: what was staged of it stays."""
@@ -179,13 +179,14 @@ class Batch:
     def set_file_aside(self, tally: FileTally, error: SetAsideError) -> None:
         """Take back everything of the file that was staged and mark it as set aside whole."""
         self.cursor.execute("rollback to savepoint file_start")
+        self._direct.go_back()
         self.cursor.execute("release savepoint file_start")
         self._run(
             "update {{ bronze }}.file set status = 'set_aside', reason = %s, sentence = %s where file_id = %s",
             (error.reason, error.sentence, tally.file_id),
         )
 
-    def keep_bytes(self, tally: FileTally, chunk: RecordChunk) -> None:
+    def _keep_bytes(self, tally: FileTally, chunk: RecordChunk) -> None:
         """Keep a chunk's bytes with the place of every record in it."""
         addresses = chunk.all_addresses
         if not len(addresses):
@@ -200,76 +201,42 @@ class Batch:
         starts = addresses.byte_start - chunk.content_start
         places = np.stack([starts, addresses.line_no])
         block = self._table("bronze", "block")
-        tally.digest.update(copy_block(self.cursor, block, numbers, places, chunk.content))
+        tally.digest.update(copy_block(self._cursor, block, numbers, places, chunk.content))
         tally.blocks += 1
         tally.records += len(addresses)
         tally.content_bytes += len(chunk.content)
 
-    def stage(self, tallies: list[FileTally], parts: list[Part], conformed: Conformed, *, again: bool) -> None:
-        """Copy what parts became into the staging tables; `tallies` are the files of the parts."""
-        numbers = pa.array([tally.file_id for tally in tallies], pa.int64())
-        records = conformed.records.append_column("is_again", pa.repeat(pa.scalar(again), conformed.records.num_rows))
-        self._copy("stage_record", records, numbers)
-        for kind, table in conformed.facts.items():
-            self._copy(f"stage_{kind}", table, numbers)
-        if conformed.references is not None:
-            self._copy("stage_reference", conformed.references, numbers)
-        self._stage_set_aside(tallies, parts, conformed.set_aside)
-        self._stage_used(tallies, conformed)
-        if again:
-            for number, part in enumerate(parts):
-                chunk = part.chunk
-                judged = [chunk.addresses.record_no, chunk.set_aside["record_no"].to_numpy(dtype=np.int64)]
-                table = pa.table({"record_no": pa.array(np.concatenate(judged))})
-                self._copy("stage_again", table.append_column("part", pa.repeat(number, table.num_rows)), numbers)
+    def stage(self, pieces: Sequence[Piece], conformed: Conformed, *, again: bool) -> None:
+        """Take in what pieces of files of one feed became; their bytes too, unless they are judged again.
+
+        A large chunk is copied while the caller goes on with the next; whatever asks the server waits for it.
+        """
         self.records += conformed.records.num_rows
+        self._work.note(conformed.records.num_rows)
+        job = partial(self._stage_now, pieces, conformed, again=again)
+        if conformed.records.num_rows >= LARGE:
+            self._turns.do_later(job)
+        else:
+            self._turns.wait()
+            job()
 
-    def _copy(self, target: str, table: pa.Table, numbers: pa.Array) -> None:
-        """Copy a table whose column `part` says which file a row is of."""
-        files = numbers.take(table["part"].combine_chunks())
-        if table.num_rows:
-            self._staged.add(target)
-        copy_table(self.cursor, target, table.drop_columns("part").append_column("file_id", files))
-
-    def _stage_set_aside(self, tallies: list[FileTally], parts: list[Part], judged: pd.DataFrame) -> None:
-        frames = [(number, part.chunk.set_aside) for number, part in enumerate(parts) if len(part.chunk.set_aside)]
-        frames += [(number, judged[judged["part"] == number]) for number in judged["part"].unique().tolist()]
-        staged = []
-        for number, frame in frames:
-            chunk, file_id = parts[number].chunk, tallies[number].file_id
-            for row in frame.to_dict("records"):
-                start, end = int(row["byte_start"]), int(row["byte_end"])
-                raw = row.get("raw")
-                if not isinstance(raw, bytes):
-                    raw = chunk.content[start - chunk.content_start : end - chunk.content_start]
-                kept = {name: row.get(name) for name in QUARANTINE_COLUMNS}
-                staged.append(kept | {"file_id": file_id, "raw": "\\x" + raw.hex()})
-        if staged:
-            self._staged.add("stage_quarantine")
-            copy_table(self.cursor, "stage_quarantine", rows_table(staged, list(staged[0])))
-
-    def _stage_used(self, tallies: list[FileTally], conformed: Conformed) -> None:
-        rows = [
-            {"file_id": tally.file_id, "set_name": name, "key": key}
-            for name, keys in sorted(conformed.used.items())
-            if name not in ("product", "location", "alias")
-            for key in sorted(keys)
-            for tally in tallies
-        ]
-        rows += [
-            {"file_id": tallies[number].file_id, "set_name": name, "key": key}
-            for number, name, key in sorted(conformed.led_to)
-        ]
-        if rows:
-            copy_table(self.cursor, "stage_file_reference", rows_table(rows, list(rows[0])))
-        made = [{"set_name": name, "code": code} for name, codes in conformed.created.items() for code in sorted(codes)]
-        if made:
-            copy_table(self.cursor, "stage_created", rows_table(made, ["set_name", "code"]))
+    def _stage_now(self, pieces: Sequence[Piece], conformed: Conformed, *, again: bool) -> None:
+        taken = np.zeros(conformed.records.num_rows, dtype=bool)
+        if not again:
+            taken = self._direct.take(pieces, conformed)
+        left = without(conformed, taken)
+        # A revision may take back what brought a code.
+        self.changes_codes |= again or conformed.tells_of_codes or left.records.num_rows > 0
+        self._staging.stage(pieces, left, again=again)
+        if not again:
+            for piece in pieces:
+                self._keep_bytes(piece.tally, piece.part.chunk)
 
     def finish_file(
         self, tally: FileTally, non_data: Mapping[str, int], logical_time: object | None, columns: list[str] | None
     ) -> None:
         """Write what the file held into the manifest; `columns`: those that it names itself."""
+        self._turns.wait()  # the tally is of what has arrived
         self._run(
             "update {{ bronze }}.file set records = %s, non_data = %s, content_bytes = %s,"
             " logical_time = coalesce(%s, logical_time), blocks_digest = %s, bytes_known = %s, columns = %s"
@@ -316,19 +283,26 @@ class Batch:
             soft_sets: lookup sets without whose codes some contract goes on (`lookup_else`).
         """
         reached("batch.staged")
-        for table in sorted(self._staged):
+        for table in sorted(self._staging.filled):
             self.cursor.execute(sql.SQL("analyze {}").format(sql.Identifier(table)))
+        ranges = self._direct.ranges
+        given = {"known": self.known, "firsts": [first for first, _ in ranges], "lasts": [last for _, last in ranges]}
         for step in STEPS:
             started = time.monotonic()
-            self._run(step, (self.known,) if "%s" in step else ())
+            self._run(step, given)
             name = step.partition("}}.")[2]
             log.info("%s: %.2f s", name, time.monotonic() - started)
             reached("apply." + name.partition("(")[0])
         self._refresh_statistics()
         self._run("select {{ silver }}.touch_keys()")
         self._touched = self._one()
+        self._work.note(self._touched)
         reached("apply.touch_keys")
-        self._run("select {{ silver }}.refresh_position(%s)", (self.known,))
+        self._run(
+            "select {{ silver }}.refresh_position(%s, not exists ("
+            "select 1 from pg_temp.changed_record as c where not c.is_new))",
+            (self.known,),
+        )
         changed = self._one()
         reached("apply.refresh_position")
         self._run("select {{ silver }}.touch_orders()")
@@ -386,6 +360,7 @@ class Batch:
         self.cursor.execute("select pg_notify(%s, %s)", (CHANNEL, self._news()))
         reached("batch.before_commit")
         self._connection.commit()
+        self._turns.end()
         reached("batch.after_commit")
 
     def _news(self) -> str:
@@ -395,5 +370,6 @@ class Batch:
 
     def rollback(self) -> None:
         """Take the batch back; a connection that is gone has done so."""
+        self._turns.end()
         with suppress(psycopg2.Error):
             self._connection.rollback()

@@ -11,9 +11,11 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 from psycopg2 import extensions, sql
 
-COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
-COPY_END = struct.pack(">h", -1)
+from load.binary_rows import COPY_END, COPY_HEADER, binary_rows
+
 INT4_OID = 23
+AT_ONCE = 1 << 20
+"""Bytes that are handed to the connection at once."""
 NO_HEADER = pacsv.WriteOptions(include_header=False, quoting_style="needed")
 
 
@@ -33,6 +35,16 @@ def copy_table(cursor: extensions.cursor, target: str, table: pa.Table) -> int:
     )
     cursor.copy_expert(statement, buffer)
     return int(table.num_rows)
+
+
+def copy_rows(
+    cursor: extensions.cursor, target: sql.Composable, columns: Mapping[str, pa.Array | pa.ChunkedArray],
+    types: Mapping[str, str],
+) -> None:  # fmt: skip
+    """Copy rows in binary form into a table whose columns have these SQL types; see `binary_rows`."""
+    names = sql.SQL(", ").join(sql.Identifier(name) for name in types)
+    statement = sql.SQL("copy {} ({}) from stdin with (format binary)").format(target, names)
+    cursor.copy_expert(statement, io.BytesIO(binary_rows(columns, types)), AT_ONCE)
 
 
 def rows_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> pa.Table:

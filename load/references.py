@@ -1,6 +1,6 @@
 """Reads what codes mean, for the transforms: masters and lookup sets, whole where small, else by key."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -9,6 +9,8 @@ from psycopg2 import extensions
 from etl_pipeline.contracts.values import References
 from etl_pipeline.core.names import Schemas
 
+FEW_KEYS, FEW_TIMES = 500, 20
+"""So few keys are looked up one by one, but only so often: then the set is read whole, if it may be."""
 WHOLE_LIMIT = 300_000
 """Sets of up to this many keys are read whole, so that a chunk with a new code does not ask again."""
 
@@ -103,16 +105,22 @@ class ReferenceReader:
         self.references = References()
         self._whole: set[str] = set()
         self._asked: dict[str, set[str]] = {}
+        self._times: dict[str, int] = {}
 
-    def complete(self, cursor: extensions.cursor, wanted: Mapping[str, Iterable[str]]) -> bool:
-        """Read the wanted keys that were never asked for; return whether anything was read."""
+    def complete(self, cursor_of: Callable[[], extensions.cursor], wanted: Mapping[str, Iterable[str]]) -> bool:
+        """Read the wanted keys that were never asked for; return whether anything was read.
+
+        The cursor is asked for only then: it may have to wait for what is on its way.
+        """
         was_read = False
         for name, keys in wanted.items():
             missing = set(keys) - self._asked.get(name, set())
             if name in self._whole or not missing:
                 continue
-            was_read = True
-            if _size(cursor, self._schemas, name) <= WHOLE_LIMIT:
+            was_read, cursor = True, cursor_of()
+            self._times[name] = self._times.get(name, 0) + 1
+            is_few = len(missing) <= FEW_KEYS and self._times[name] <= FEW_TIMES and name != "unit"
+            if not is_few and _size(cursor, self._schemas, name) <= WHOLE_LIMIT:
                 frame = _read(cursor, self._schemas, name, None)
                 self._whole.add(name)
                 if name == "unit":

@@ -17,7 +17,7 @@ def _found(warehouse: PostgresWarehouse, reader: ReferenceReader, name: str, key
     if name == "product":
         wanted["alias"] = wanted[name]
     with warehouse.connection.cursor() as cursor:
-        reader.complete(cursor, wanted)
+        reader.complete(lambda: cursor, wanted)
     warehouse.connection.rollback()
     sets = reader.references.sets
     known: set[str] = set()
@@ -52,7 +52,7 @@ def tasks_again(
 
     Args:
         warehouse: the warehouse.
-        reader: references; must have forgotten what it read before the last load.
+        reader: references, as they are after the last load.
         feeds: the contracts.
         bronze_dir: where landed files lie.
         changed: files to judge again as a whole.

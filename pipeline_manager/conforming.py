@@ -1,5 +1,7 @@
 """What every reader of files shares: the rules of a retailer, and conforming until nothing looked up is missing."""
 
+from collections.abc import Callable
+
 from psycopg2 import extensions
 
 from etl_pipeline.contracts.loading import Feeds
@@ -18,10 +20,11 @@ def rules_of(feeds: Feeds) -> Rules:
 
 
 def conform_with(
-    reader: ReferenceReader, cursor: extensions.cursor, parts: list[Part], contract: Contract, rules: Rules
-) -> Conformed:
+    reader: ReferenceReader, cursor_of: Callable[[], extensions.cursor], parts: list[Part], contract: Contract,
+    rules: Rules,
+) -> Conformed:  # fmt: skip
     """Conform chunks of one feed, reading what they look up until nothing is missing."""
     while True:
         conformed = conform(parts, contract, rules, reader.references)
-        if not reader.complete(cursor, conformed.used):
+        if not reader.complete(cursor_of, conformed.used):
             return conformed

@@ -254,5 +254,4 @@ def judge_again(run: Run, *, retry: bool) -> None:
 
 
 def _tasks_again(run: Run, changed: list[int], *, everything: bool) -> list[Task]:
-    run.ingest.reader.forget()
     return tasks_again(run.warehouse, run.ingest.reader, run.feeds, run.bronze_dir, changed, everything=everything)

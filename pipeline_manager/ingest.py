@@ -16,7 +16,8 @@ from etl_pipeline.contracts.loading import Feeds
 from etl_pipeline.contracts.values import Landed, Part, RecordChunk
 from etl_pipeline.core.errors import SetAsideError
 from etl_pipeline.silver_layer.identity import needed_columns
-from load.batch import Applied, Batch, BrokenLawError, FileTally
+from load.batch import Applied, Batch, BrokenLawError
+from load.pieces import FileTally, Piece
 from load.postgres import PostgresWarehouse, contract_hash
 from load.references import ReferenceReader
 from pipeline_manager.conforming import conform_with, rules_of
@@ -67,6 +68,11 @@ class OpenFile:
         """Whether records of a loaded file are judged again."""
         return self.task.is_again
 
+    @property
+    def is_small(self) -> bool:
+        """Whether it is read whole before anything of it is staged."""
+        return self.task.landed.size_bytes <= SMALL_BYTES
+
 
 @dataclass
 class Tallies:
@@ -89,7 +95,11 @@ class Ingest:
         self._soft = sorted({name for contract in feeds.contracts.values() for name in soft_sets(contract)})
         self._rules = rules_of(feeds)
         self.reader: ReferenceReader = warehouse.reader(feeds.retailer.units)
-        self.let_in = warehouse.persistently(lambda: let_in(warehouse))
+        self.hear_decisions()
+
+    def hear_decisions(self) -> None:
+        """Read what people have let in by now."""
+        self.let_in = self._warehouse.persistently(lambda: let_in(self._warehouse))
 
     def run_batch(self, tasks: Iterable[Task], told: Callable[[str], None]) -> Tallies:
         """Read, conform and load tasks in one transaction.
@@ -116,11 +126,9 @@ class Ingest:
         except BrokenLawError as error:
             self._warehouse.write_verdict(self.run_id, error)
             raise
-        self.reader.forget()
         return done
 
     def _try_batch(self, tasks: list[Task], token: str, told: Callable[[str], None], sent: list[Tallies]) -> Tallies:
-        self.reader.forget()
         batch = self._warehouse.begin(self.run_id, token)
         try:
             files, aside = self._stage_all(batch, tasks, told)
@@ -130,7 +138,10 @@ class Ingest:
             batch.commit()
         except BaseException:
             batch.rollback()
+            self.reader.forget()
             raise
+        if batch.changes_codes:
+            self.reader.forget()
         return done
 
     def _stage_all(self, batch: Batch, tasks: Iterable[Task], told: Callable[[str], None]) -> tuple[int, int]:
@@ -145,7 +156,7 @@ class Ingest:
                 waiting = []
             open_file = self._open(batch, task)
             try:
-                if task.landed.size_bytes <= SMALL_BYTES:
+                if open_file.is_small:
                     open_file.chunks.extend(self._chunks(task))
                     waiting.append(open_file)
                 else:
@@ -173,12 +184,13 @@ class Ingest:
 
     def _open(self, batch: Batch, task: Task) -> OpenFile:
         landed, contract = task.landed, self._feeds.contracts[task.landed.feed]
+        feed_id = self._feed_ids[landed.feed]
         if task.file_id is None:
-            tally = batch.register_file(self._feed_ids[landed.feed], landed, contract_hash(contract))
+            tally = batch.register_file(feed_id, landed, contract_hash(contract))
         elif task.is_whole:
-            tally = batch.reopen_file(task.file_id, contract_hash(contract))
+            tally = batch.reopen_file(task.file_id, feed_id, contract_hash(contract))
         else:
-            tally = batch.take_up_file(task.file_id, is_whole=task.record_nos is None)
+            tally = batch.take_up_file(task.file_id, feed_id, is_whole=task.record_nos is None)
         return OpenFile(task, tally)
 
     def _stage_group(self, batch: Batch, waiting: list[OpenFile]) -> None:
@@ -193,18 +205,28 @@ class Ingest:
         first = pieces[0][0]
         contract = self._feeds.contracts[first.task.landed.feed]
         parts = [Part(f.task.landed, chunk, self.let_in.records_of(f.task.landed)) for f, chunk in pieces]
-        conformed = conform_with(self.reader, batch.cursor, parts, contract, self._rules)
-        batch.stage([file.tally for file, _ in pieces], parts, conformed, again=first.is_again)
+        conformed = conform_with(self.reader, lambda: batch.cursor, parts, contract, self._rules)
         for number, (file, chunk) in enumerate(pieces):
             latest = conformed.latest[number]
             file.latest = max((t for t in (file.latest, latest) if t), default=None)
             file.non_data.update({f"excluded: {k}": n for k, n in conformed.excluded[number].items()})
             if not file.is_again:
-                batch.keep_bytes(file.tally, chunk)
                 if file.columns is None and contract.files.name_their_columns:
                     # A text in the database cannot hold NUL.
                     file.columns = sorted(str(name).replace("\0", "") for name in chunk.text)
                 file.non_data.update(chunk.non_data["kind"].tolist())
+        logical = contract.files.logical_time
+        by_column = logical is not None and logical.column is not None
+        staged = [
+            Piece(
+                file.tally, part,
+                # A file of several chunks may name a later time further down.
+                is_final=not file.task.is_whole and (not by_column or file.is_small),
+                logical_time=file.latest or file.task.landed.logical_time,
+            )
+            for (file, _), part in zip(pieces, parts, strict=True)
+        ]  # fmt: skip
+        batch.stage(staged, conformed, again=first.is_again)
 
     def _finish(self, batch: Batch, file: OpenFile) -> None:
         if file.is_again:

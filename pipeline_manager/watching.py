@@ -101,6 +101,7 @@ class Watch:
         self._run_id = uuid.uuid4().hex
         self._due = dict.fromkeys(("list", "poll", "beat"), 0.0)
         self._feed_ids: dict[str, int] | None = None
+        self._ingest: Ingest | None = None
 
     def look(self, arrived: set[Path]) -> None:
         """Take in names that were told of, and list the inbox where that is due or a whole folder came."""
@@ -163,7 +164,12 @@ class Watch:
             if self._feed_ids is None or warehouse.runner() != self._run_id:
                 warehouse.take_over(self._run_id)
                 self._feed_ids = warehouse.register_feeds(list(self._feeds.contracts.values()))
-            ingest = Ingest(self._feeds, warehouse, self._feed_ids, self._run_id)
+                self._ingest = None  # another run was here: what codes mean is read anew
+            if self._ingest is None:
+                self._ingest = Ingest(self._feeds, warehouse, self._feed_ids, self._run_id)
+            else:
+                self._ingest.hear_decisions()
+            ingest = self._ingest
             report = RunReport(warehouse.schemas.env, self._feeds.retailer.retailer)
             yield Run(self._feeds, warehouse, ingest, self._settings.bronze_dir, report, SilentProgress())
 

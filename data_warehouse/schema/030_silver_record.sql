@@ -35,8 +35,10 @@ create table if not exists {{ silver }}.record (
     byte_end bigint not null,
     known_from bigint not null
 );
-create unique index if not exists record_identity
-on {{ silver }}.record (feed_id, epoch, document, line, content_hash);
+-- The document first: what tells keys apart is compared first, by everything that goes down the tree.
+create unique index if not exists record_key
+on {{ silver }}.record (document, line, content_hash, epoch, feed_id);
+drop index if exists {{ silver }}.record_identity;
 create index if not exists record_home on {{ silver }}.record (file_id);
 comment on table {{ silver }}.record is
 'Every distinct revision of every business key. Grain: feed, epoch, document, line, content hash. '

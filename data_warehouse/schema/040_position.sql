@@ -21,7 +21,9 @@ create index if not exists fact_count_whole on {{ silver }}.fact_count (location
 where scope = 'location' and absence = 'zero';
 
 -- The truth query that it is kept by, silver.stock_from_ledger, is in rendered/stock_from_ledger.sql.
-create or replace function {{ silver }}.refresh_position(at_known bigint)
+-- refresh_position(k, only_added): only_added says that no fact was closed, so that no key can have gone.
+drop function if exists {{ silver }}.refresh_position(bigint);
+create or replace function {{ silver }}.refresh_position(at_known bigint, only_added boolean default false)
 returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -29,25 +31,34 @@ as $$
 declare
     changed bigint;
 begin
-    create temporary table fresh_position on commit drop as
+    create temporary table if not exists fresh_position as
+    select
+        p.product_id, p.location_id, p.state, p.bin_code, p.lot_code, p.quantity, p.is_anchored, p.anchor_at,
+        p.anchor_quantity, p.last_movement_at
+    from {{ silver }}.position as p
+    with no data;
+    delete from pg_temp.fresh_position;
+    insert into pg_temp.fresh_position
     select s.* from {{ silver }}.stock_from_ledger('infinity', at_known) as s;
-    analyze pg_temp.fresh_position;
+    perform {{ silver }}.know_size('fresh_position');
 
-    delete from {{ silver }}.position as p
-    using pg_temp.touched_key as t
-    where
-        p.product_id = t.product_id
-        and p.location_id = t.location_id
-        and not exists (
-            select 1
-            from pg_temp.fresh_position as f
-            where
-                f.product_id = p.product_id
-                and f.location_id = p.location_id
-                and f.state = p.state
-                and f.bin_code = p.bin_code
-                and f.lot_code = p.lot_code
-        );
+    if not only_added then
+        delete from {{ silver }}.position as p
+        using pg_temp.touched_key as t
+        where
+            p.product_id = t.product_id
+            and p.location_id = t.location_id
+            and not exists (
+                select 1
+                from pg_temp.fresh_position as f
+                where
+                    f.product_id = p.product_id
+                    and f.location_id = p.location_id
+                    and f.state = p.state
+                    and f.bin_code = p.bin_code
+                    and f.lot_code = p.lot_code
+            );
+    end if;
 
     insert into {{ silver }}.position as p
     select f.*, at_known
@@ -67,9 +78,8 @@ begin
                 excluded.last_movement_at
             );
     get diagnostics changed = row_count;
-    drop table pg_temp.fresh_position;
     return changed;
 end
 $$;
-comment on function {{ silver }}.refresh_position(bigint) is
+comment on function {{ silver }}.refresh_position(bigint, boolean) is
 'Recompute the touched keys of silver.position from the ledger; returns how many rows changed.';

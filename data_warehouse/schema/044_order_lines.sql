@@ -9,7 +9,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    create temporary table touched_order on commit drop as
+    insert into pg_temp.touched_order (order_document)
     select d.order_document
     from pg_temp.changed_record as c
     inner join {{ silver }}.fact_demand as d on c.record_id = d.record_id
@@ -29,7 +29,7 @@ begin
             select 1 from {{ silver }}.fact_demand as d
             where d.order_document = m.order_document and d.product_id = m.product_id
         );
-    analyze pg_temp.touched_order;
+    perform {{ silver }}.know_size('touched_order');
 end
 $$;
 comment on function {{ silver }}.touch_orders() is 'Fill pg_temp.touched_order from the changed records.';

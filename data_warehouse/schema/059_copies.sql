@@ -19,7 +19,14 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    create temporary table copied on commit drop as
+    if not exists (
+        select 1 from pg_temp.arrived as a where a.file_ids is not null or a.old_file_id is not null
+    ) then
+        return;
+    end if;
+
+    delete from pg_temp.copied;
+    insert into pg_temp.copied (one, other)
     select distinct u.one, u.other
     from (
         select c.file_id as one, a.file_id as other
@@ -50,7 +57,6 @@ begin
     union
     select u.other, u.one from pg_temp.copied as u
     on conflict do nothing;
-    drop table pg_temp.copied;
 end
 $$;
 comment on function {{ silver }}.note_copies() is 'Note which files hold records in common.';

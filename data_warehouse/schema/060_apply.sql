@@ -1,9 +1,10 @@
 -- The load transaction, step by step. The load copies a batch into pg_temp.stage_* and calls these in order.
 -- Arrival order decides nothing: homes are the earliest by logical time and content, currency goes by revision.
 
--- place_records(k): give every staged record its identity and decide which revision of each key is current.
+-- place_staged(k, first): give every staged record its identity and decide which revision of each key is current.
+-- Whatever has a smaller number than first was there before: from earlier loads, or copied by load/direct.py in this one.
 -- Writes: silver.record; pg_temp.arrived (one row per staged revision), pg_temp.changed_record.
-create or replace function {{ silver }}.place_records(at_known bigint)
+create or replace function {{ silver }}.place_staged(at_known bigint, before_staged bigint)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -25,7 +26,7 @@ begin
     end if;
 
     -- Judged again and found wanting or excluded: what was accepted before is taken back, as if it had never been.
-    create temporary table withdrawn on commit drop as
+    insert into pg_temp.withdrawn
     with
 
     -- By itself first: the planner cannot know how few records are left, and would compare each with each.
@@ -41,7 +42,7 @@ begin
     from gone as g
     inner join {{ silver }}.record as r on g.file_id = r.file_id and g.record_no = r.record_no
     where not r.is_withdrawn;
-    analyze pg_temp.withdrawn;
+    perform {{ silver }}.know_size('withdrawn');
 
     update {{ silver }}.record as r
     set is_withdrawn = true
@@ -50,11 +51,11 @@ begin
 
     -- Most revisions come once. Only of those whose content comes twice are the equal ones looked for: sorting a
     -- million keys to find that none is there twice would be most of a load.
-    create temporary table twice on commit drop as
+    insert into pg_temp.twice
     select s.content_hash from pg_temp.stage_record as s group by s.content_hash having count(*) > 1;
-    analyze pg_temp.twice;
+    perform {{ silver }}.know_size('twice');
 
-    create temporary table arrived on commit drop as
+    insert into pg_temp.arrived
     with
 
     ranked as (
@@ -98,10 +99,10 @@ begin
         ) as record_id
     from (
         select
-            r.feed_id, r.epoch, r.document, r.line, r.content_hash, r.revision_no, r.updated_at, r.last_file_at,
-            r.is_void, r.file_id, r.record_no, r.line_no, r.byte_start, r.byte_end, r.logical_time, r.sha256,
-            r.is_judged_again, r.file_ids, o.record_id as old_record_id, o.file_id as old_file_id,
-            o.record_no as old_record_no, o.last_file_at as old_last_file_at
+            r.feed_id, r.epoch, r.document, r.line, r.content_hash, trim_scale(r.revision_no) as revision_no,
+            r.updated_at, r.last_file_at, r.is_void, r.file_id, r.record_no, r.line_no, r.byte_start, r.byte_end,
+            r.logical_time, r.sha256, r.is_judged_again, r.file_ids, o.record_id as old_record_id,
+            o.file_id as old_file_id, o.record_no as old_record_no, o.last_file_at as old_last_file_at
         from revision as r
         left join {{ silver }}.record as o
             on
@@ -112,7 +113,7 @@ begin
                 and r.content_hash = o.content_hash
         order by r.file_id, r.record_no
     ) as a;
-    analyze pg_temp.arrived;
+    perform {{ silver }}.know_size('arrived');
 
     insert into {{ silver }}.record (
         record_id, feed_id, epoch, document, line, content_hash, revision_no, updated_at, last_file_at, is_void,
@@ -148,12 +149,12 @@ begin
     perform {{ silver }}.judge_copies_again(at_known);
 
     -- Withdrawn once and understood now: it counts again.
-    create temporary table returned on commit drop as
+    insert into pg_temp.returned
     select r.record_id, r.feed_id, r.epoch, r.document, r.line
     from pg_temp.arrived as a
     inner join {{ silver }}.record as r on a.old_record_id = r.record_id
     where r.is_withdrawn;
-    analyze pg_temp.returned;
+    perform {{ silver }}.know_size('returned');
 
     update {{ silver }}.record as r
     set is_withdrawn = false
@@ -161,12 +162,12 @@ begin
     where r.record_id = t.record_id;
 
     -- Keys of which another revision is there: from before, or in this very load.
-    create temporary table contested on commit drop as
+    insert into pg_temp.contested
     select r.feed_id, r.epoch, r.document, r.line
     from pg_temp.arrived as a
     inner join {{ silver }}.record as r
         on a.feed_id = r.feed_id and a.epoch = r.epoch and a.document = r.document and a.line = r.line
-    where r.record_id <> a.record_id and r.known_from < at_known
+    where r.record_id <> a.record_id and r.record_id < before_staged
     union
     select a.feed_id, a.epoch, a.document, a.line
     from pg_temp.arrived as a
@@ -176,9 +177,9 @@ begin
     select w.feed_id, w.epoch, w.document, w.line from pg_temp.withdrawn as w
     union
     select t.feed_id, t.epoch, t.document, t.line from pg_temp.returned as t;
-    analyze pg_temp.contested;
+    perform {{ silver }}.know_size('contested');
 
-    create temporary table currency on commit drop as
+    insert into pg_temp.currency
     select
         ranked.record_id,
         ranked.was_current,
@@ -202,7 +203,7 @@ begin
                 r.last_file_at desc nulls last, r.content_hash desc
         )
     ) as ranked;
-    analyze pg_temp.currency;
+    perform {{ silver }}.know_size('currency');
 
     update {{ silver }}.record as r
     set is_current = c.is_current, is_conflict = c.is_conflict
@@ -213,7 +214,7 @@ begin
 
     -- What happens to the facts of a record: open (new or judged again), close, or open again as they were.
     -- First and apart what nobody contests, which is nearly all: nothing has to be looked up for it.
-    create temporary table changed_record on commit drop as
+    insert into pg_temp.changed_record
     select
         a.record_id,
         a.file_id,
@@ -253,12 +254,34 @@ begin
             )
     ) as c on a.record_id = c.record_id
     inner join {{ silver }}.record as r on r.record_id = coalesce(a.record_id, c.record_id);
-    create index on pg_temp.changed_record (record_id);
-    analyze pg_temp.changed_record;
 end
 $$;
-comment on function {{ silver }}.place_records(bigint) is
-'Identity of a staged batch: duplicates, revisions, current revision, first home.';
+comment on function {{ silver }}.place_staged(bigint, bigint) is
+'Identity of what was staged: duplicates, revisions, current revision, first home.';
+
+-- place_records(k, firsts, lasts): which records changed, and how. firsts and lasts are the ranges of the numbers of
+-- the records that load/direct.py copied itself; they stand, unless a staged one of the same key says otherwise.
+drop function if exists {{ silver }}.place_records(bigint);
+create or replace function {{ silver }}.place_records(at_known bigint, firsts bigint[], lasts bigint[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (select 1 from pg_temp.stage_record) or exists (select 1 from pg_temp.stage_again) then
+        perform {{ silver }}.place_staged(at_known, {{ silver }}.reserve_records(1));
+    end if;
+
+    insert into pg_temp.changed_record (record_id, takes_staged, replaces, stands, is_new)
+    select n.record_id, false, false, true, true
+    from unnest(firsts, lasts) as d (first_id, last_id)
+    cross join lateral generate_series(d.first_id, d.last_id) as n (record_id)
+    where not exists (select 1 from pg_temp.currency as c where c.record_id = n.record_id and not c.is_current);
+    perform {{ silver }}.know_size('changed_record');
+end
+$$;
+comment on function {{ silver }}.place_records(bigint, bigint[], bigint[]) is
+'Identity of a batch: which records are new, which revisions came or went.';
 
 -- touch_keys(): which stock keys the changed records concern, before or after.
 create or replace function {{ silver }}.touch_keys()
@@ -269,7 +292,7 @@ as $$
 declare
     touched bigint;
 begin
-    create temporary table touched_key on commit drop as
+    insert into pg_temp.touched_key
     select m.product_id, m.location_id
     from pg_temp.changed_record as c
     inner join {{ silver }}.fact_movement as m on c.record_id = m.record_id
@@ -287,8 +310,7 @@ begin
         inner join {{ silver }}.fact_count as o on c.record_id = o.record_id
         where o.scope = 'location' and o.absence = 'zero'
     );
-    create index on pg_temp.touched_key (product_id, location_id);
-    analyze pg_temp.touched_key;
+    perform {{ silver }}.know_size('touched_key');
     perform {{ silver }}.touch_members();
     select count(*) into touched from pg_temp.touched_key;
     return touched;

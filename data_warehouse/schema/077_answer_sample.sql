@@ -34,7 +34,7 @@ as $$
             'nothing'
         )
     from unnest(products, locations) as w (product_id, location_id)
-    left join {{ silver }}.stock_of_keys(products, locations, at_time, at_known) as s
+    left join {{ silver }}.stock_of_few_keys(products, locations, at_time, at_known) as s
         on w.product_id = s.product_id and w.location_id = s.location_id
     group by w.product_id, w.location_id
 $$;

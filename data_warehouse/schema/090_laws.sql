@@ -26,12 +26,8 @@ declare
     most constant integer := 5000;
     few constant integer := 100;
 begin
-    if to_regclass('pg_temp.law_key') is not null then
-        drop table pg_temp.law_key;
-    end if;
-    create temporary table law_key (
-        product_id integer not null, location_id integer not null, primary key (product_id, location_id)
-    ) on commit drop;
+    create temporary table if not exists law_key (product_id integer, location_id integer);
+    delete from pg_temp.law_key;
     if is_whole then
         insert into pg_temp.law_key (product_id, location_id)
         select m.product_id, m.location_id from {{ silver }}.fact_movement as m
@@ -47,7 +43,7 @@ begin
         limit most;
 
         insert into pg_temp.law_key (product_id, location_id)
-        select s.product_id, s.location_id
+        select distinct s.product_id, s.location_id
         from generate_series(1, case when (select count(*) from pg_temp.touched_key) > few then 3 else 1 end) as n
         cross join lateral (
             select k.product_id
@@ -65,9 +61,11 @@ begin
             order by p.location_id
             limit 100
         ) as s
-        on conflict do nothing;
+        where not exists (
+            select 1 from pg_temp.law_key as y where y.product_id = s.product_id and y.location_id = s.location_id
+        );
     end if;
-    analyze pg_temp.law_key;
+    perform {{ silver }}.know_size('law_key');
 end
 $$;
 comment on function {{ ops }}.choose_law_keys(bigint, boolean) is 'Choose the stock keys that the laws are checked on.';
@@ -78,6 +76,7 @@ create or replace function {{ ops }}.law_1_files_add_up(files bigint[])
 returns table (subject text)
 language sql stable
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off -- what it costs follows the files that are asked for; the planner guesses them to be all
 as $$
     select f.name || ' has ' || f.records || ' records and ' || f.non_data + r.homes + q.open_rows || ' are told'
     from {{ bronze }}.file as f
@@ -127,6 +126,15 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    few constant integer := 200;
+    the_products constant integer[] := case
+        when is_whole then '{}'
+        else array(select y.product_id from pg_temp.law_key as y order by y.product_id, y.location_id)
+    end;
+    the_locations constant integer[] := case
+        when is_whole then '{}'
+        else array(select y.location_id from pg_temp.law_key as y order by y.product_id, y.location_id)
+    end;
     is_kept_aside constant boolean := is_whole and to_regclass('pg_temp.touched_key') is not null;
 begin
     if is_whole then
@@ -147,12 +155,12 @@ begin
         select s.* from {{ silver }}.stock_from_ledger('infinity', at_known) as s where is_whole
         union all
         select s.*
-        from {{ silver }}.stock_of_keys(
-            array(select y.product_id from pg_temp.law_key as y order by y.product_id, y.location_id),
-            array(select y.location_id from pg_temp.law_key as y order by y.product_id, y.location_id),
-            'infinity', at_known
-        ) as s
-        where not is_whole
+        from {{ silver }}.stock_of_keys(the_products, the_locations, 'infinity', at_known) as s
+        where not is_whole and cardinality(the_products) > few
+        union all
+        select s.*
+        from {{ silver }}.stock_of_few_keys(the_products, the_locations, 'infinity', at_known) as s
+        where not is_whole and cardinality(the_products) <= few
     ) as n
     full join (
         select p.*

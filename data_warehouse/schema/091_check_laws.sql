@@ -8,10 +8,11 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    create temporary table law_entry (
+    create temporary table if not exists law_entry (
         product_id integer, account text, location_id integer, state text, bin_code text, lot_code text,
         quantity numeric
-    ) on commit drop;
+    );
+    delete from pg_temp.law_entry;
     if is_whole then
         insert into pg_temp.law_entry
         select e.product_id, e.account, e.location_id, e.state, e.bin_code, e.lot_code, sum(e.quantity)
@@ -73,7 +74,9 @@ begin
         where coalesce(e.quantity, 0) <> coalesce(i.quantity, 0);
     end if;
 
-    drop table pg_temp.law_entry;
+    if is_whole then
+        drop table pg_temp.law_entry;
+    end if;
 end
 $$;
 comment on function {{ ops }}.law_6_accounts(boolean) is 'Products and keys whose double entry does not hold.';
@@ -110,6 +113,9 @@ create or replace function {{ ops }}.law_8_one_revision(files bigint[], at_known
 returns table (subject text)
 language sql stable
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off -- as in law 1
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
     with
 
@@ -284,7 +290,9 @@ begin
         perform {{ ops }}.keep_answers(array(select distinct y.product_id from pg_temp.law_key as y), at_known);
     end if;
 
-    drop table pg_temp.law_key;
+    if is_whole then
+        drop table pg_temp.law_key;
+    end if;
     return query
     select w.law, w.is_kept, w.violations, w.sentence
     from {{ ops }}.law as w

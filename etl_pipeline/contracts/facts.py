@@ -65,6 +65,22 @@ class FactKind:
         return f"fact_{self.name}"
 
 
+KEYED = {"product_code": ("product_id", "integer"), "location_code": ("location_id", "integer")}
+"""Codes that facts hold as the durable number of silver.product_key and silver.location_key."""
+
+
+def silver_column(kind: FactKind, column: Column) -> tuple[str, str]:
+    """Return name and SQL type that a column of a fact has in silver."""
+    if column.name in KEYED and not kind.is_master:
+        return KEYED[column.name]
+    return column.name, SQL_TYPES[column.type]
+
+
+def silver_columns(kind: FactKind) -> list[tuple[str, str]]:
+    """Return name and SQL type of the columns that a fact has in silver, its address apart."""
+    return [silver_column(kind, column) for column in kind.columns]
+
+
 STATES = ("sellable", "quality_hold", "quarantine", "damaged")
 MOVEMENT_CLASSES = (
     "sale", "return", "shipment", "receipt", "transfer_out", "transfer_in", "adjustment",

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from etl_pipeline.contracts.facts import FACT_KINDS
+
 
 @dataclass(frozen=True)
 class Landed:
@@ -166,3 +168,9 @@ class Conformed:
     led_to: set[tuple[int, str, str]]
     created: dict[str, set[str]]
     latest: list[datetime | None]
+
+    @property
+    def tells_of_codes(self) -> bool:
+        """Whether a code may mean something else, or exist at all, once this is loaded."""
+        masters = any(table.num_rows for kind, table in self.facts.items() if FACT_KINDS[kind].is_master)
+        return masters or self.references is not None or any(self.created.values())

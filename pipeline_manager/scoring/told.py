@@ -49,7 +49,7 @@ def read_told(opened: OpenWarehouse, feeds: Feeds, inbox: Path) -> Told:
         for feed in sorted({landed.feed for landed in arrivals}):
             numbered = [(number, landed) for number, landed in enumerate(arrivals) if landed.feed == feed]
             for numbers, parts in _pieces(numbered, feeds.contracts[feed]):
-                conformed = conform_with(reader, cursor, parts, feeds.contracts[feed], rules)
+                conformed = conform_with(reader, lambda: cursor, parts, feeds.contracts[feed], rules)
                 for kind, found in _facts(conformed).items():
                     frames[kind].append(found.assign(feed=feed, file_no=np.array(numbers)[found["part"]]))
     opened.warehouse.connection.rollback()

@@ -2,7 +2,8 @@
 -- come from, by filling in the marks for them.
 --   stock_from_ledger(at, at_known): the keys in pg_temp.touched_key. Used by the load and the rebuild.
 --   stock_of_keys(products, locations, at, at_known): the keys in two arrays, pair by pair; it needs no temporary
---   table, so anybody may ask. Used by gold.stock_as_of, gold.stock_explanation, snapshots and law 11.
+--   table, so anybody may ask. Used by gold.stock_as_of, gold.stock_explanation and snapshots.
+--   stock_of_few_keys(...): the same for a handful, with a plan that is kept. Used by the laws.
 -- on_hand(E, K) = anchor quantity + movements with anchor time < event_time <= E, over what was known at K.
 -- Reads: fact_movement, fact_count, record, product_merge_at.
 create or replace function {{ silver }}.{{ name_and_keys }}at_time timestamptz, at_known bigint)
@@ -20,7 +21,7 @@ returns table (
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan
+set plan_cache_mode = {{ plan_cache_mode }}
 as $$
 #variable_conflict use_column
 begin

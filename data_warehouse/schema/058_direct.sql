@@ -1,0 +1,95 @@
+-- What load/direct.py asks while it copies records of new keys straight into silver, and what every step of a load
+-- tells the planner.
+
+-- know_size(name): have the planner look at a temporary table that has become large. Of a small one it needs to know
+-- nothing, and what it looks at makes it plan every statement about it anew.
+create or replace function {{ silver }}.know_size(name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    large constant bigint := 200000;
+begin
+    if pg_relation_size(to_regclass('pg_temp.' || quote_ident(name))) > large then
+        execute format('analyze pg_temp.%I', name);
+    end if;
+end
+$$;
+comment on function {{ silver }}.know_size(text) is
+'Analyze a temporary table that holds more than a few thousand rows.';
+
+-- reserve_records(n): take n consecutive numbers of silver.record; returns the first. One run works here at a time.
+create or replace function {{ silver }}.reserve_records(wanted bigint)
+returns bigint
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    own constant regclass := pg_get_serial_sequence('{{ silver }}.record', 'record_id');
+    first constant bigint := nextval(own);
+begin
+    if wanted > 1 then
+        perform setval(own, first + wanted - 1);
+    end if;
+    return first;
+end
+$$;
+comment on function {{ silver }}.reserve_records(bigint) is 'Take consecutive numbers of records; returns the first.';
+
+-- known_keys(feed, epochs, documents, lines): which of these keys are known. Each list is one text, its elements ended by
+-- the separator U+001F, so that a hundred thousand keys travel as three values. Returns their positions from 1.
+-- Each key is looked up: what it costs follows the keys that are asked for, not those that are there.
+create or replace function {{ silver }}.known_keys(of_feed integer, epochs text, documents text, lines text)
+returns setof bigint
+language sql stable
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_seqscan = off
+set jit = off
+as $$
+    select k.n
+    from unnest(
+        string_to_array(epochs, e'\x1f'), string_to_array(documents, e'\x1f'), string_to_array(lines, e'\x1f')
+    ) with ordinality as k (epoch, document, line, n)
+    where exists (
+        select 1
+        from {{ silver }}.record as r
+        where r.document = k.document and r.line = k.line and r.epoch = k.epoch and r.feed_id = of_feed
+    )
+$$;
+comment on function {{ silver }}.known_keys(integer, text, text, text) is 'Positions of the keys that are known.';
+
+-- number_codes(set, codes, own, k): the durable numbers of codes; those of `own` get one where they have none.
+create or replace function {{ silver }}.number_codes(set_name text, wanted text[], own text[], at_known bigint)
+returns table (code text, number integer)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if set_name = 'product' then
+        insert into {{ silver }}.product_key (product_code, known_from)
+        select c.code, at_known
+        from unnest(own) as c (code)
+        where not exists (select 1 from {{ silver }}.product_key as k where k.product_code = c.code)
+        order by c.code;
+        return query
+        select k.product_code, k.product_id
+        from unnest(wanted) as c (code)
+        inner join {{ silver }}.product_key as k on c.code = k.product_code;
+    else
+        insert into {{ silver }}.location_key (location_code, known_from)
+        select c.code, at_known
+        from unnest(own) as c (code)
+        where not exists (select 1 from {{ silver }}.location_key as k where k.location_code = c.code)
+        order by c.code;
+        return query
+        select k.location_code, k.location_id
+        from unnest(wanted) as c (code)
+        inner join {{ silver }}.location_key as k on c.code = k.location_code;
+    end if;
+end
+$$;
+comment on function {{ silver }}.number_codes(text, text[], text[], bigint) is
+'Numbers of products or locations; codes of the load itself are given one.';
