@@ -105,7 +105,7 @@ def _uuids(values: pa.Array) -> pa.Array:
 
 def numeric_bytes(value: Decimal) -> bytes:
     """Return one number as the server's numeric, without zeros at its end: 12.50 and 12.5 are one number."""
-    text = f"{abs(value):f}"
+    text = f"{value.copy_abs():f}"  # abs() would round to the context
     whole, _, part = text.partition(".")
     part = part.rstrip("0")
     scale = len(part)

@@ -52,7 +52,9 @@ def _with_lost_zeros(bench: Bench, unknown: pa.Array, times: pa.Array | None, co
 
     Where several forms are known and mean different products, none is taken.
     """
-    forms = {code: gtin_forms(code) for code in pc.unique(unknown.drop_null()).to_pylist()}
+    distinct = pc.unique(unknown.drop_null())
+    digits = distinct.filter(pc.match_substring_regex(distinct, r"^\d+$"))  # nothing else is a GTIN
+    forms = {code: gtin_forms(code) for code in digits.to_pylist()}
     if not any(forms.values()):
         return codes
     owners: list[list[str | None]] = [[] for _ in range(len(codes))]

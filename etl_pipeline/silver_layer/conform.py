@@ -130,13 +130,7 @@ def _yield_all(
         if not len(index):
             continue
         whole = len(index) == bench.columns.rows
-        part = Bench(
-            bench.columns if whole else bench.columns.narrowed(index),
-            contract,
-            bench.lookups,
-            bench.judge if whole else bench.judge.narrowed(index),
-            bench.retailer_zone,
-        )
+        part = bench if whole else bench.narrowed(index)
         if rule.fact == "reference":
             made.append((number, rule, index, _reference_rows(part, rule)))
             continue

@@ -122,15 +122,31 @@ def _check_times(bench: Bench, setting: Setting, times: pa.Array) -> None:
 
 def _mapped_column(bench: Bench, setting: Setting, rule: Yield, column: Column, made: dict[str, pa.Array]) -> pa.Array:
     """Make one column that the contract maps or that has a default."""
-    rows = bench.columns.rows
     mapped = rule.columns.get(column.name)
     if mapped is None:
-        return _default(bench, column, rows)
+        return _default(bench, column, bench.columns.rows)
     value, label = as_value(mapped), f"{rule.fact}.{column.name}"
+    # Times may be those of the zone of their place.
+    place = rule.columns.get("location_code") if column.type == "instant" else None
+    out, ambiguous = bench.once(
+        (column, value.model_dump_json(), as_value(place).model_dump_json() if place else None),
+        lambda: _read_column(bench, setting, column, value, label, made=made),
+    )
+    if ambiguous is not None:
+        made["is_time_ambiguous"] = ambiguous
+    return out
+
+
+def _read_column(
+    bench: Bench, setting: Setting, column: Column, value: Value, label: str, *, made: dict[str, pa.Array]
+) -> tuple[pa.Array, pa.Array | None]:
+    """Return a column's values, and of event times which of them a clock shows twice."""
+    rows = bench.columns.rows
+    ambiguous = None
     if column.type == "instant":
         read = _instant(bench, value, label, made)
         if column.name == "event_time":
-            made["is_time_ambiguous"] = pa.array(read.ambiguous)
+            ambiguous = pa.array(read.ambiguous)
             _check_times(bench, setting, read.values)
         out = read.values
     elif column.type in NUMERIC:
@@ -144,7 +160,7 @@ def _mapped_column(bench: Bench, setting: Setting, rule: Yield, column: Column, 
     if column.default is not None:
         out = pc.coalesce(out, _default(bench, column, rows)[0]) if rows else out
     check_column(bench, column, out, label)
-    return out
+    return out, ambiguous
 
 
 def _default(bench: Bench, column: Column, rows: int) -> pa.Array:
@@ -166,11 +182,26 @@ def _times(made: dict[str, pa.Array]) -> pa.Array | None:
 def _resolve_codes(bench: Bench, kind: FactKind, known: Known, made: dict[str, pa.Array]) -> None:
     """Resolve products and places of a fact and check that the masters know them."""
     if "location_code" in made and kind.name != "location":
-        check_codes(bench, known, "location", made["location_code"], f"{kind.name}.location_code")
+        _check_once(bench, kind, known, "location", made["location_code"])
     if "product_code" in made and kind.name != "product":
         if kind.name != "alias":  # an alias of an alias would mean another product after each order of arrival
-            made["product_code"] = resolve_products(bench, known, made["product_code"], _times(made))
-        check_codes(bench, known, "product", made["product_code"], f"{kind.name}.product_code")
+            codes, times = made["product_code"], _times(made)
+            asked = ("resolved", id(codes), id(times), id(known.own.get("product")))
+            kept = bench.once(
+                asked, lambda: (resolve_products(bench, known, codes, times), codes, times, known.own.get("product"))
+            )
+            made["product_code"] = kept[0]
+        _check_once(bench, kind, known, "product", made["product_code"])
+
+
+def _check_once(bench: Bench, kind: FactKind, known: Known, name: str, codes: pa.Array) -> None:
+    """Check codes of a fact, unless another rule had the very same checked."""
+
+    def check() -> tuple[object, ...]:
+        check_codes(bench, known, name, codes, f"{kind.name}.{name}_code")
+        return codes, known.own.get(name)  # kept, so that nothing else is given their identity
+
+    bench.once(("checked", name, id(codes), id(known.own.get(name))), check)
 
 
 def _check_ratio(bench: Bench, kind: FactKind, made: dict[str, pa.Array]) -> None:

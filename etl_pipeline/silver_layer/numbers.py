@@ -66,6 +66,21 @@ def parse_numbers(text: pa.Array, decimal: str = ".", thousands: str = "") -> Nu
         decimal: decimal sign.
         thousands: thousands sign, or empty.
     """
+    coded = pc.dictionary_encode(text)
+    if len(coded.dictionary) * 2 > len(text):
+        return _parse_each(text, decimal, thousands)
+    # Quantities and prices repeat: each text is read once.
+    once = _parse_each(coded.dictionary, decimal, thousands)
+    at = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
+    given = at >= 0
+    return Numbers(
+        once.values.take(coded.indices),
+        given & np.append(once.unreadable, False)[at],
+        given & np.append(once.digits_lost, False)[at],
+    )
+
+
+def _parse_each(text: pa.Array, decimal: str, thousands: str) -> Numbers:
     plain, doubtful = _plain(text, decimal, thousands)
     reads = pc.match_substring_regex(plain, PLAIN)
     if not pc.all(reads, min_count=0).as_py():

@@ -1,7 +1,9 @@
 """One column of a fact from the columns of a record: the steps of a contract's value, in order."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +27,9 @@ MOST_CODE_BYTES = 400
 SHOWN_OF_LONG = 60
 
 
+Made = TypeVar("Made")
+
+
 @dataclass
 class Bench:
     """What is needed to make values of one chunk: its columns, the contract, the masters, the judge."""
@@ -34,6 +39,23 @@ class Bench:
     lookups: Lookups
     judge: Judge
     retailer_zone: str
+    made: dict[Hashable, Any] = field(default_factory=dict)
+
+    def narrowed(self, index: np.ndarray) -> "Bench":
+        """Return a bench over some of the rows; what was made here is not made for it."""
+        columns, judge = self.columns.narrowed(index), self.judge.narrowed(index)
+        return Bench(columns, self.contract, self.lookups, judge, self.retailer_zone)
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """Return what was made under a key before, or make it.
+
+        Several rules often read the same column in the same way over the same records. What is objected to while
+        it is made stays objected to.
+        """
+        if key not in self.made:
+            self.made[key] = make()
+        found: Made = self.made[key]
+        return found
 
 
 def as_value(mapped: str | Value) -> Value:
@@ -172,6 +194,8 @@ def within_code_length(bench: Bench, text: pa.Array, label: str) -> pa.Array:
 def code_of(bench: Bench, value: Value, label: str) -> pa.Array:
     """Return a value as a code: short text that must not mix look-alike letters of several alphabets."""
     text = within_code_length(bench, text_of(bench, value, label), label)
+    if pc.all(pc.string_is_ascii(text), min_count=0).as_py():
+        return text
     mixed = mask(pc.and_(pc.match_substring_regex(text, MIXED_SCRIPT), pc.match_substring_regex(text, "[A-Za-z0-9]")))
     bench.judge.object_to(
         mixed,
