@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from test.torture.stage import Stage
 
 # What Hypothesis draws is the same in every run, so that a change is judged by what it changed.
-hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
 _numbers = itertools.count(1)
 _copies = itertools.count(1)

@@ -63,9 +63,9 @@ def test_an_attack_is_a_mistake_and_no_traceback(tmp_path, text, name):
     (tmp_path / "x.yml").write_text("feed: x")
     (tmp_path / "retailer.yml").write_text("retailer: shop\ndescribes: A shop.\n")
     (tmp_path / name).write_text(text, encoding="utf-8")
-    started = time.monotonic()
+    started = time.process_time()
     result = check_folder(tmp_path)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 20  # an attack that works takes hours, not seconds
     told = [mistake for mistake in result.mistakes if mistake.file == name]
     assert told
     assert all(0 < len(mistake.text) < 600 for mistake in told)
