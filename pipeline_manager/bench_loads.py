@@ -124,21 +124,25 @@ def whole_run(url: str, inbox: Path, home: Path, feeds: str = "bench") -> tuple[
 
 
 def stages_of(report: Mapping[str, Any], seconds: float) -> list[tuple[str, float]]:
-    """Return the stages of a run in order, the parts of a step in its place.
+    """Return the stages of a run in order, the parts of a step in its place; the loads of all feeds are one.
 
     Args:
         report: as the main job prints it.
         seconds: of the whole process; what the report does not account for is Python's start and end.
     """
-    stages = report.get("stages", [])
-    found = [("start and end of Python", max(0.0, seconds - report["seconds"]))]
-    for step in (stage for stage in stages if not stage["within"]):
-        parts = [stage for stage in stages if stage["within"] == step["name"]]
-        found += [(f"{step['name']}: {part['name']}", part["seconds"]) for part in parts]
+    found = {"start and end of Python": max(0.0, seconds - report["seconds"])}
+    steps = [stage for stage in report.get("stages", []) if not stage["within"]]
+    for step in steps:
+        name = "load" if step["name"].startswith("load ") else step["name"]
+        parts = [stage for stage in report["stages"] if stage["within"] == step["name"]]
+        for part in parts:
+            told = f"{name}: {part['name']}"
+            found[told] = found.get(told, 0.0) + part["seconds"]
+        told = f"{name}: the rest" if parts else name
         rest = step["seconds"] - sum(part["seconds"] for part in parts)
-        found.append((f"{step['name']}: the rest" if parts else step["name"], max(0.0, rest)))
-    timed = sum(stage["seconds"] for stage in stages if not stage["within"])
-    return [*found, ("between the steps", max(0.0, report["seconds"] - timed))]
+        found[told] = found.get(told, 0.0) + max(0.0, rest)
+    found["between the steps"] = max(0.0, report["seconds"] - sum(step["seconds"] for step in steps))
+    return list(found.items())
 
 
 def has_peer() -> bool:
@@ -216,6 +220,6 @@ def _measured(
 ) -> Measured:
     return Measured(
         way, lines, done.seconds, int(lines / done.seconds), done.seconds / bare, done.peak_memory_mb,
-        done.written_mb, server_wrote_mb, sum(seconds for name, seconds in stages if name == GOLD),
+        done.written_mb, server_wrote_mb, sum(seconds for name, seconds in stages if name.partition(":")[0] == GOLD),
         [(name, round(seconds, 3)) for name, seconds in stages],
     )  # fmt: skip

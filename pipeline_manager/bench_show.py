@@ -65,11 +65,14 @@ def _whole(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
 
 
+def _ratio(value: float | None) -> str:
+    return "" if value is None else f"{value:,.2f}"
+
+
 def _load_row(found: Bench, load: Measured) -> Row:
-    times_peer = found.times_peer(load)
     return (
-        load.way, f"{load.seconds:.2f}", f"{load.once_seconds:.2f}" if load.once_seconds else "", f"{load.rows_per_second:,}", f"{load.times_bare_copy:,.2f}",
-        "" if times_peer is None else f"{times_peer:,.2f}", _whole(load.peak_memory_mb),
+        load.way, f"{load.seconds:.2f}", _ratio(load.once_seconds or None), f"{load.rows_per_second:,}",
+        _ratio(load.times_bare_copy), _ratio(found.times_peer(load)), _whole(load.peak_memory_mb),
         _whole(load.process_wrote_mb), _whole(load.server_wrote_mb),
     )  # fmt: skip
 
