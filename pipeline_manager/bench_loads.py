@@ -30,6 +30,18 @@ BATCH_LINES, BATCHES = 10_000, 4
 BARE, PEER, PEER_DEFAULTS, OURS = "bare COPY", "dlt + dbt", "dlt + dbt, default settings", "systock"
 GOLD = "gold"
 """The main job's step that deploys the views of gold, if they are not as the code has them."""
+_TOTALS = """
+    select
+        cast(s.lines as text) || ' lines', trim_scale(s.pieces) || ' pieces', trim_scale(s.money) || ' EUR',
+        cast(p.keys as text) || ' stock keys', trim_scale(p.on_hand) || ' on hand'
+    from (select count(*) as lines, sum(quantity) as pieces, sum(net_amount) as money from {sales}) as s
+    cross join (select count(*) as keys, sum(quantity) as on_hand from {stock}) as p
+"""
+TOTALS = {
+    PEER: _TOTALS.format(sales="peer.sale_line", stock="peer.stock_on_hand"),
+    OURS: _TOTALS.format(sales="silver.fact_sale where known_to is null", stock="silver.position"),
+}
+"""What the peer and the main job must agree on, or they did not do the same work."""
 PLAIN_TABLE = """
     create table bare (store_id text, register_id int, ticket_no bigint, line_no int, sku text, qty int,
     unit_price numeric, discount numeric, tax numeric, currency text, sold_at timestamptz, cashier text)
@@ -52,6 +64,7 @@ class Measured:
         once_seconds: of them, what only a run into an empty warehouse takes: gold's views, which are made by dbt.
         stages: (name, seconds), in order; those of the peer that work at the same time may exceed the whole.
         versions: of the peer.
+        totals: what the warehouse held at the end: the same of whoever did the same work.
     """
 
     way: str
@@ -65,6 +78,7 @@ class Measured:
     once_seconds: float | None = None
     stages: list[tuple[str, float]] = field(default_factory=list)
     versions: str = ""
+    totals: str = ""
 
 
 @dataclass(frozen=True)
@@ -169,7 +183,8 @@ def load_by_peer(
         done, told = _peer(mode, url, state, [file])
     stages = [("start of Python", told["start"]), *told["runs"][0]["stages"].items()]
     measured = _measured(way, lines, done, bare=bare, stages=stages, server_wrote_mb=wrote.megabytes)
-    measured = replace(measured, versions=f"dlt {told['dlt']}, dbt {told['dbt']}")
+    versions = f"dlt {told['dlt']}, dbt {told['dbt']}"
+    measured = replace(measured, versions=versions, totals=totals_of(url, PEER))
     batch = _batches_to_peer(url, state, lines) if way == PEER else None
     drop_database(server, name)
     return measured, batch
@@ -201,7 +216,15 @@ def load_by_main_job(
     with watching_writes(server, database) as wrote:
         done, report = whole_run(url, inbox, home)
     stages = stages_of(report, done.seconds)
-    return _measured(OURS, lines, done, bare=bare, stages=stages, server_wrote_mb=wrote.megabytes)
+    measured = _measured(OURS, lines, done, bare=bare, stages=stages, server_wrote_mb=wrote.megabytes)
+    return replace(measured, totals=totals_of(url, OURS))
+
+
+def totals_of(url: str, way: str) -> str:
+    """Return what a warehouse holds, in words."""
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute(TOTALS[way])
+        return ", ".join(str(cell) for row in cursor.fetchall() for cell in row)
 
 
 def load_bare(server: EmbeddedServer, file: Path, lines: int) -> Measured:

@@ -32,6 +32,7 @@ def show(found: Bench, console: Console) -> None:
     for lines in found.sizes:
         loads = [load for load in found.loads if load.lines == lines]
         _print(console, f"{lines:,} till lines", LOAD_COLUMNS, [_load_row(found, load) for load in loads])
+        console.print(_agreement(loads) + "\n")
         for load in loads:
             if load.way != BARE:
                 title = f"{lines:,} till lines, {load.way}: where the time went"
@@ -63,6 +64,14 @@ def _print(console: Console, title: str, columns: Row, rows: Sequence[Row]) -> N
 
 def _whole(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
+
+
+def _agreement(loads: Sequence[Measured]) -> str:
+    """Say whether all ways that do the whole work came to the same."""
+    totals = {load.way: load.totals for load in loads if load.totals}
+    if len(set(totals.values())) <= 1:
+        return f"Each holds at its end: {next(iter(totals.values()), 'nothing that was asked for')}."
+    return "They do NOT hold the same: " + "; ".join(f"{way}: {told}" for way, told in totals.items()) + "."
 
 
 def _ratio(value: float | None) -> str:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,13 @@ def test_tables_show_the_ratios_and_put_small_stages_together():
     assert re.search(r"^systock +2\.00 +1\.50 +500 +4\.00 +0\.50 +100 +2 +7$", text, re.MULTILINE)
     assert re.search(r"^1 smaller ones +0\.01 +0%$", text, re.MULTILINE)
     assert "Files that come" not in text
+
+
+@pytest.mark.fast
+def test_two_that_did_not_do_the_same_work_are_told_apart():
+    seen = io.StringIO()
+    show(Bench({}, [replace(load, totals=load.way) for load in LOADS[1:]]), Console(file=seen, width=200))
+    assert "They do NOT hold the same: dlt + dbt: dlt + dbt; systock: systock." in seen.getvalue()
 
 
 def test_a_bare_copy_is_its_own_measure_and_leaves_nothing(postgres_server, tmp_path):

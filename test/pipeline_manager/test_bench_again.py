@@ -3,7 +3,7 @@
 from extract.bench_lines import write_lines
 from extract.bench_master import write_master
 from pipeline_manager.bench_again import measure_again
-from pipeline_manager.bench_loads import whole_run
+from pipeline_manager.bench_loads import OURS, totals_of, whole_run
 
 
 def test_the_second_run_of_a_file_loads_nothing_and_is_measured_beside_hashing_it(warehouse, tmp_path):
@@ -22,6 +22,7 @@ def test_the_second_run_of_a_file_loads_nothing_and_is_measured_beside_hashing_i
     assert again.times_hashing == again.again / again.hashing > 1
     assert "load" not in {name.partition(":")[0] for name, _ in again.stages}
     assert warehouse.value("select count(*)::int from gold.sale_line") == 1_000
+    assert totals_of(warehouse.url, OURS).startswith("1000 lines, ")
 
 
 def test_of_a_full_extract_only_the_changed_hundredth_is_new(warehouse, feeds_folder, tmp_path):
