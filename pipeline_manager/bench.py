@@ -5,6 +5,7 @@ What is measured and what the columns mean: docs/speed.md.
 
 import os
 import platform
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -157,7 +158,11 @@ class _Measuring:
             self.progress.step(f"{lines:,} lines: files that arrive")
             self.found.live += self._arriving(url, lines)
         drop_database(self.server, database.name)
-        return file.stat().st_size
+        size = file.stat().st_size
+        # The next size needs the room.
+        for used in (inbox, home, *self.folder.glob(f"peer_*_{lines}"), self.folder / f"live_{lines}"):
+            shutil.rmtree(used, ignore_errors=True)
+        return size
 
     def _peers(self, file: Path, lines: int, bare: float) -> None:
         for way in (PEER, PEER_DEFAULTS) if lines <= MOST_FOR_DEFAULTS else (PEER,):

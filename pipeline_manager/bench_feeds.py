@@ -1,6 +1,7 @@
 """Measures the main job on all feeds of the simulated retailer, with their faults, end to end."""
 
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,13 +80,15 @@ def simulate(inbox: Path, stores: int) -> None:
 def measure_feeds(server: EmbeddedServer, asked: int, folder: Path, *, bytes_per_second: float | None) -> MeasuredFeeds:
     """Simulate a retailer of about so many records and load what it sends."""
     stores, database = stores_for(asked), f"feeds_{asked}"
-    inbox = folder / f"retailer_{asked}"
+    inbox, home = folder / f"retailer_{asked}", folder / f"home_of_feeds_{asked}"
     simulate(inbox, stores)
     sizes = [path.stat().st_size for path in inbox.rglob("*") if path.is_file()]
     url = create_database(server, database)
     with watching_writes(server, database) as wrote:
-        done, report = whole_run(url, inbox, folder / f"home_of_feeds_{asked}", "simulated")
+        done, report = whole_run(url, inbox, home, "simulated")
     drop_database(server, database)
+    for used in (inbox, home):
+        shutil.rmtree(used)
     lines = report["feeds"].values()
     records = sum(line["records"] for line in lines)
     return MeasuredFeeds(
