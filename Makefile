@@ -55,8 +55,15 @@ torture: setup  ## kill, cut and crash it a thousand times; takes an hour or two
 	SYSTOCK_TORTURE_REPORT=$${SYSTOCK_TORTURE_REPORT:-.systock/torture.json} \
 	$(BIN)/python -m pytest -s test/torture test/processes $(ARGS)
 
-bench: setup  ## measure loads on this machine
+# The peer, dlt with dbt over it, has an environment of its own: SyStock needs none of it. ARGS='--sizes 1000000'.
+PEER_STAMP := .peer-venv/.systock-ready
+bench: setup $(PEER_STAMP)  ## measure loads beside a bare COPY, and beside dlt with dbt
 	$(BIN)/systock bench $(ARGS)
+
+$(PEER_STAMP): pipeline_manager/bench_peer/requirements.txt
+	@test -x .peer-venv/bin/python || $(PYTHON) -m venv .peer-venv
+	.peer-venv/bin/python -m pip install --quiet --requirement $<
+	@touch $@
 
 # Superset wants other versions than .venv has, so it has an environment of its own. Pictures go to build/bi.
 BI_STAMP := .bi-venv/.systock-ready
@@ -70,4 +77,4 @@ $(BI_STAMP): data_warehouse/bi/requirements.txt
 
 clean:  ## remove caches and builds; data in .systock and the environment stay
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	find . \( -path ./.venv -o -path ./.bi-venv \) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . \( -path ./.venv -o -path ./.bi-venv -o -path ./.peer-venv \) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

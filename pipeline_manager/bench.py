@@ -1,90 +1,190 @@
-"""Measures the load beside a bare COPY of the same bytes: one run, one server; the ratio is the figure."""
+"""Measures loads side by side in one run on one server: the ratio is the figure that counts, seconds are the machine's.
 
-import json
+What is measured and what the columns mean: docs/speed.md.
+"""
+
 import os
-import resource
-import subprocess
+import platform
+import shutil
 import sys
 import tempfile
-import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import psycopg2
 from rich.console import Console
-from rich.table import Table
 
+from etl_pipeline.core.errors import UsageError
+from etl_pipeline.core.progress import Progress
 from extract.bench_lines import write_lines
 from load.embedded_postgres import EmbeddedServer
+from pipeline_manager.bench_again import measure_again, measure_full_extract
+from pipeline_manager.bench_feeds import copied_bytes_per_second, measure_feeds
+from pipeline_manager.bench_found import Bench, write_results
 from pipeline_manager.bench_live import MeasuredLive, measure_live
-from pipeline_manager.bench_promises import PLACES, MeasuredPromise, measure_promises
-from pipeline_manager.bench_promises import PRODUCTS as PROMISED_PRODUCTS
-from pipeline_manager.bench_valuation import MOVEMENTS, PRODUCTS, MeasuredValuation, measure_valuation
-from pipeline_manager.demo import FEEDS
+from pipeline_manager.bench_loads import (
+    MOST_FOR_DEFAULTS,
+    NO_PEER,
+    PEER,
+    PEER_DEFAULTS,
+    bare_copy,
+    has_peer,
+    load_bare,
+    load_by_main_job,
+    load_by_peer,
+    whole_run,
+)
+from pipeline_manager.bench_promises import MeasuredPromise, measure_promises
+from pipeline_manager.bench_server import bench_server, create_database, drop_database, server_version
+from pipeline_manager.bench_show import show
+from pipeline_manager.bench_valuation import measure_valuation
 
-PLAIN_TABLE = """
-    create table bare (store_id text, register_id int, ticket_no bigint, line_no int, sku text, qty int,
-    unit_price numeric, discount numeric, tax numeric, currency text, sold_at timestamptz, cashier text)
-"""
+PARTS = ("loads", "again", "live", "feeds", "valuation", "promises")
+"""What can be measured by itself; `again` and `live` need the load of the main job, and have it made."""
+MASTER = 100_000
+"""Products of the full extract."""
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One way of loading the file."""
+class Wanted:
+    """What is to be measured.
 
-    name: str
-    seconds: float
-    rows_per_second: int
-    times_bare_copy: float
-    peak_memory_mb: int | None
+    Attributes:
+        sizes: lines of the till files.
+        records: of all feeds of the simulated retailer.
+        parts: of PARTS.
+        with_peer: whether dlt and dbt are measured too.
+    """
+
+    sizes: Sequence[int]
+    records: Sequence[int]
+    parts: Sequence[str] = PARTS
+    with_peer: bool = True
 
 
-def _bare_copy(url: str, file: Path) -> float:
-    """Return the seconds of a client-side COPY of the file into a plain logged table, committed."""
-    connection = psycopg2.connect(url)
+def parsed_sizes(text: str) -> list[int]:
+    """Read a list of sizes as people write it: `100000,1_000_000`; nothing and 0 are none.
+
+    Raises:
+        UsageError: one is no number.
+    """
+    asked = [part.strip() for part in text.split(",") if part.strip()]
     try:
-        with connection.cursor() as cursor, file.open("rb") as stream:
-            cursor.execute(PLAIN_TABLE)
-            connection.commit()
-            started = time.monotonic()
-            cursor.copy_expert("copy bare from stdin with (format csv, header)", stream)
-            connection.commit()
-            seconds = time.monotonic() - started
-            cursor.execute("drop table bare")
-            connection.commit()
-    finally:
-        connection.close()
-    return seconds
+        sizes = sorted({int(part) for part in asked} - {0})
+    except ValueError:
+        sizes = [-1]
+    if any(size < 0 for size in sizes):
+        raise UsageError(f"'{text}' is no list of sizes; write it as 100000,1000000.")
+    return sizes
 
 
-def _whole_run(url: str, inbox: Path, home: Path) -> tuple[float, int]:
-    """Return seconds and peak memory (MB) of the main job as a process of its own."""
-    command = [
-        sys.executable, "-m", "pipeline_manager.pipeline_flow", "--feeds", str(FEEDS / "bench"),
-        "--inbox", str(inbox), "--database-url", url, "--json", "--no-gold-tests",
-    ]  # fmt: skip
-    root = str(FEEDS.parent)
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-    started = time.monotonic()
-    done = subprocess.run(  # the command is our own
-        command, env={**os.environ, "SYSTOCK_HOME": str(home), "PYTHONPATH": path}, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    seconds = time.monotonic() - started
-    if done.returncode:
-        raise RuntimeError(done.stdout + done.stderr)
-    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+def parsed_parts(text: str) -> list[str]:
+    """Read a list of parts; nothing is all of them.
+
+    Raises:
+        UsageError: there is no such part.
+    """
+    asked = [part.strip() for part in text.split(",") if part.strip()]
+    for part in asked:
+        if part not in PARTS:
+            raise UsageError(f"The bench has no part '{part}'; it has {', '.join(PARTS)}.")
+    return [part for part in PARTS if part in asked or not asked]
+
+
+def measure(wanted: Wanted, folder: Path, progress: Progress) -> Bench:
+    """Measure what is wanted, one after the other, each in a database of its own on one server."""
+    with bench_server(folder / "postgres") as server:
+        bench = _Measuring(wanted, folder, progress, server, Bench(_machine(server)))
+        sizes = wanted.sizes if {"loads", "again", "live"} & set(wanted.parts) else []
+        size_of = {lines: bench.one_size(lines) for lines in sizes}
+        if "again" in wanted.parts:
+            progress.step(f"a full extract of {MASTER:,} products, and the next day's")
+            bench.found.again.append(measure_full_extract(server, MASTER, folder))
+        if "feeds" in wanted.parts:
+            bench.feeds(copied_bytes_per_second(bench.found.loads, size_of))
+        if "valuation" in wanted.parts:
+            progress.step("valuation")
+            bench.found.valuation = measure_valuation(create_database(server, "valuation"))
+            drop_database(server, "valuation")
+        if "promises" in wanted.parts:
+            progress.step("promises")
+            bench.found.promises = _promises(server, folder)
+        progress.done()
+    return bench.found
+
+
+def _machine(server: EmbeddedServer) -> dict[str, str | int]:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
+    return {
+        "cores": os.cpu_count() or 0,
+        "memory_gb": memory,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "postgresql": server_version(server),
+    }
 
 
 @dataclass(frozen=True)
-class Bench:
-    """All that was measured in one run on one server."""
+class _Measuring:
+    """What the parts of a bench share."""
 
-    loads: list[Measured]
-    valuations: list[MeasuredValuation]
-    promises: list[MeasuredPromise]
-    live: list[MeasuredLive]
+    wanted: Wanted
+    folder: Path
+    progress: Progress
+    server: EmbeddedServer
+    found: Bench
+
+    def one_size(self, lines: int) -> int:
+        """Load a file of so many lines in every way, then once more, then let files arrive; return its bytes."""
+        inbox, home, database = (self.folder / f"{what}_{lines}" for what in ("inbox", "home", "lines"))
+        inbox.mkdir()
+        file = inbox / "lines.csv"
+        self.progress.step(f"{lines:,} lines: bare COPY")
+        write_lines(file, lines)
+        bare = load_bare(self.server, file, lines)
+        self.found.loads.append(bare)
+        if self.wanted.with_peer and "loads" in self.wanted.parts:
+            self._peers(file, lines, bare.seconds)
+        self.progress.step(f"{lines:,} lines: systock")
+        ours = load_by_main_job(self.server, database.name, inbox, lines, home, bare=bare.seconds)
+        self.found.loads.append(ours)
+        url = self.server.url(database.name)
+        if "again" in self.wanted.parts:
+            self.progress.step(f"{lines:,} lines: the same file again")
+            name = f"the same {lines:,} till lines"
+            self.found.again.append(measure_again(name, url, inbox, home, file=file, records=lines, first=ours.seconds))
+        if "live" in self.wanted.parts:
+            self.progress.step(f"{lines:,} lines: files that arrive")
+            self.found.live += self._arriving(url, lines)
+        drop_database(self.server, database.name)
+        size = file.stat().st_size
+        # The next size needs the room.
+        for used in (inbox, home, *self.folder.glob(f"peer_*_{lines}"), self.folder / f"live_{lines}"):
+            shutil.rmtree(used, ignore_errors=True)
+        return size
+
+    def _peers(self, file: Path, lines: int, bare: float) -> None:
+        for way in (PEER, PEER_DEFAULTS) if lines <= MOST_FOR_DEFAULTS else (PEER,):
+            self.progress.step(f"{lines:,} lines: {way}")
+            peer, batch = load_by_peer(self.server, file, lines, self.folder, way=way, bare=bare)
+            self.found.loads.append(peer)
+            self.found.batches += [batch] if batch else []
+
+    def _arriving(self, url: str, lines: int) -> list[MeasuredLive]:
+        live = self.folder / f"live_{lines}"
+        live.mkdir()
+        copied = create_database(self.server, "bare")
+        found = measure_live(url, lines, live, partial(bare_copy, copied))
+        drop_database(self.server, "bare")
+        return found
+
+    def feeds(self, bytes_per_second: float | None) -> None:
+        """Load all feeds of simulated retailers; beside them, what a bare COPY does in a second."""
+        for records in self.wanted.records:
+            self.progress.step(f"the simulated retailer, about {records:,} records")
+            measured = measure_feeds(self.server, records, self.folder, bytes_per_second=bytes_per_second)
+            self.found.feeds.append(measured)
 
 
 def _promises(server: EmbeddedServer, folder: Path) -> list[MeasuredPromise]:
@@ -92,97 +192,24 @@ def _promises(server: EmbeddedServer, folder: Path) -> list[MeasuredPromise]:
     inbox = folder / "few"
     inbox.mkdir()
     write_lines(inbox / "lines.csv", 10)
-    connection = psycopg2.connect(server.url())
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("create database promises")
-    finally:
-        connection.close()
-    _whole_run(server.url("promises"), inbox, folder / "home_of_promises")
-    return measure_promises(server.url("promises"))
+    url = create_database(server, "promises")
+    whole_run(url, inbox, folder / "home_of_promises")
+    return measure_promises(url)
 
 
-def measure(lines: int, folder: Path) -> Bench:
-    """Load the same file in every way, value a million movements, and ask for promises, all on one server."""
-    inbox = folder / "inbox"
-    inbox.mkdir()
-    file = inbox / "lines.csv"
-    write_lines(file, lines)
-    server = EmbeddedServer.start(folder / "postgres", ephemeral=True)
-    try:
-        bare = min(_bare_copy(server.url(), file) for _ in range(3))
-        seconds, memory = _whole_run(server.url(), inbox, folder / "home")
-        live = measure_live(server.url(), lines, folder, partial(_bare_copy, server.url()))
-        valuations = measure_valuation(server.url())
-        promises = _promises(server, folder)
-    finally:
-        server.stop()
-    loads = [
-        Measured("bare COPY, plain logged table", bare, int(lines / bare), 1.0, None),
-        Measured("systock, file to published gold", seconds, int(lines / seconds), seconds / bare, memory),
-    ]
-    return Bench(loads, valuations, promises, live)
+def run_bench(sizes: str, records: str, only: str, out: Path, progress: Progress) -> None:
+    """Measure, print tables, and write `bench.json` and `bench.svg` into a folder.
 
-
-def _live_table(live: list[MeasuredLive], lines: int) -> Table:
-    title = f"files that arrive at a watched warehouse of {lines:,} lines: last byte to gold"
-    table = Table("lines of a file", "files", "p50 ms", "slowest ms", "x bare COPY", title=title)
-    for row in live:
-        cells = (f"{1000 * row.p50:,.0f}", f"{1000 * row.slowest:,.0f}", f"{row.times_bare_copy:,.1f}")
-        table.add_row(f"{row.lines:,}", str(row.files), *cells)
-    return table
-
-
-def _promise_table(promises: list[MeasuredPromise]) -> Table:
-    keys = PROMISED_PRODUCTS * PLACES
-    table = Table("question", "seconds", "x reading stock", title=f"promises, {keys:,} keys, 5 % with open lines")
-    for row in promises:
-        table.add_row(row.name, f"{row.seconds:.4f}", f"{row.times_reading_stock:.2f}")
-    return table
-
-
-def _valuation_table(valuations: list[MeasuredValuation]) -> Table:
-    title = f"FIFO valuation of {MOVEMENTS:,} movements of {PRODUCTS:,} products, one core"
-    table = Table("way", "seconds", "of one core", "rows/s", "x plain loop", "differences", title=title)
-    for row in valuations:
-        cpu = "" if row.cpu_seconds is None else f"{row.cpu_seconds:.2f}"
-        cells = (
-            f"{row.seconds:.2f}",
-            cpu,
-            f"{row.rows_per_second:,}",
-            f"{row.times_plain_loop:.2f}",
-            str(row.differences),
-        )
-        table.add_row(row.name, *cells)
-    return table
-
-
-def run_bench(lines: int, out: Path) -> None:
-    """Measure, print a table and write `out/bench.json`."""
+    Raises:
+        UsageError: a size or a part is none.
+    """
+    parts = parsed_parts(only)
+    wanted = Wanted(parsed_sizes(sizes), parsed_sizes(records), parts, has_peer())
+    if "loads" in parts and not wanted.with_peer:
+        sys.stderr.write(NO_PEER + "\n")
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="systock_bench_") as folder:
-        measured = measure(lines, Path(folder))
-    table = Table("way", "seconds", "rows/s", "x bare COPY", "peak MB", title=f"{lines:,} till lines, one run")
-    for row in measured.loads:
-        memory = "" if row.peak_memory_mb is None else f"{row.peak_memory_mb:,}"
-        table.add_row(row.name, f"{row.seconds:.1f}", f"{row.rows_per_second:,}", f"{row.times_bare_copy:.2f}", memory)
-    console = Console(highlight=False)
-    console.print(table)
-    console.print(_live_table(measured.live, lines))
-    console.print(_valuation_table(measured.valuations))
-    console.print(_promise_table(measured.promises))
-    target = out / "bench.json"
-    figures = {
-        "lines": lines,
-        "results": [asdict(r) for r in measured.loads],
-        "valuation": {
-            "movements": MOVEMENTS,
-            "products": PRODUCTS,
-            "results": [asdict(v) for v in measured.valuations],
-        },
-        "live": [asdict(row) for row in measured.live],
-        "promises": {"keys": PROMISED_PRODUCTS * PLACES, "results": [asdict(p) for p in measured.promises]},
-    }
-    target.write_text(json.dumps(figures, indent=2) + "\n")
-    sys.stdout.write(f"Written to {target}.\n")
+        found = measure(wanted, Path(folder), progress)
+    show(found, Console(highlight=False))
+    written = write_results(found, out)
+    sys.stdout.write(f"Written to {' and '.join(str(path) for path in written)}.\n")

@@ -22,6 +22,10 @@ from pipeline_manager.watching import Pace, watch_flow
 
 BATCHES = {1: 40, 10_000: 5}
 """Lines of a file -> how many such files arrive."""
+LATE = {1: 10}
+"""The same of files whose lines happened in the first hours of the year, and come when its end is loaded."""
+HOURS_LATE = 24 * 365
+"""Hours of a year: lines that are spread over so many times their share of it all fall into its first hour."""
 PATIENCE = 300.0
 
 
@@ -30,14 +34,18 @@ class MeasuredLive:
     """Files of one size that arrived one after the other.
 
     Attributes:
+        loaded: lines that the warehouse held.
         lines: of each file.
+        is_late: whether they happened long before what the warehouse held already.
         files: how many.
         p50: seconds from the file's last byte until its load was told of, the median.
         slowest: the longest of them.
         times_bare_copy: p50 beside a bare COPY of such a file into a plain table, committed.
     """
 
+    loaded: int
     lines: int
+    is_late: bool
     files: int
     p50: float
     slowest: float
@@ -74,8 +82,9 @@ def measure_live(url: str, loaded: int, folder: Path, bare_copy: Callable[[Path]
             try:
                 _until_watched(listener, failed)
                 return [
-                    _arrivals(lines, files, loaded, inbox, listener=listener, bare_copy=bare_copy)
-                    for lines, files in BATCHES.items()
+                    _arrivals(lines, files, loaded, inbox, is_late=is_late, listener=listener, bare_copy=bare_copy)
+                    for is_late, batches in ((False, BATCHES), (True, LATE))
+                    for lines, files in batches.items()
                 ]
             finally:
                 stop.set()
@@ -94,21 +103,22 @@ def _until_watched(listener: extensions.connection, failed: list[BaseException])
 
 
 def _arrivals(
-    lines: int, files: int, loaded: int, inbox: Path, *, listener: extensions.connection,
+    lines: int, files: int, loaded: int, inbox: Path, *, is_late: bool, listener: extensions.connection,
     bare_copy: Callable[[Path], float],
 ) -> MeasuredLive:  # fmt: skip
     seconds, bare = [], []
     for number in range(files):
-        hidden = inbox / f"late_{lines}_{number}.csv.part"
-        begin = loaded * 2 + (number + 1) * 4 * lines + 40_000_000 * (lines > 1)
-        write_lines(hidden, lines, seed=number + 2, begin=begin - begin % 4, total=begin + lines)
+        hidden = inbox / f"{'late' if is_late else 'new'}_{lines}_{number}.csv.part"
+        begin = loaded * 2 + (number + 1) * 4 * lines + 40_000_000 * (lines > 1) + 80_000_000 * is_late
+        year = (begin + lines) * (HOURS_LATE if is_late else 1)
+        write_lines(hidden, lines, seed=number + 2, begin=begin - begin % 4, total=year)
         bare.append(bare_copy(hidden))
         arrived = hidden.rename(hidden.with_suffix(""))
         started = time.monotonic()
         _until_told(listener, arrived)
         seconds.append(time.monotonic() - started)
     p50 = statistics.median(seconds)
-    return MeasuredLive(lines, files, p50, max(seconds), p50 / statistics.median(bare))
+    return MeasuredLive(loaded, lines, is_late, files, p50, max(seconds), p50 / statistics.median(bare))
 
 
 def _until_told(listener: extensions.connection, arrived: Path) -> None:

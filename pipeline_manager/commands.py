@@ -336,17 +336,27 @@ def stop() -> None:
 
 @app.command()
 def bench(
-    lines: Annotated[int, typer.Option(min=1_000, help="POS lines.")] = 1_000_000,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("bench_results"),
+    sizes: Annotated[str, typer.Option(help="Lines of the till files to load, with commas between.")] = "100000",
+    records: Annotated[
+        str, typer.Option(help="Records of all feeds of the simulated retailer, likewise; 0 for none.")
+    ] = "100000",
+    only: Annotated[
+        str, typer.Option(help="Parts, with commas: loads, again, live, feeds, valuation, promises; all without it.")
+    ] = "",
+    out: Annotated[Path, typer.Option(help="Folder for bench.json and bench.svg.")] = Path("bench_results"),
 ) -> None:
-    """Measure the load beside a bare COPY of the same file, in one run on one server.
+    """Measure loads beside a bare COPY and beside dlt with dbt, in one run on one server of its own.
 
-    Example: systock bench --lines 100000
+    The defaults take some minutes; docs/speed.md says what is measured. `make bench` installs dlt for it.
+
+    Example: systock bench --sizes 100000,1000000,5000000 --records 1000000,5000000
     """
     with command_errors():
+        from etl_pipeline.core.progress import ended, make_progress
         from pipeline_manager.bench import run_bench
 
-        run_bench(lines, out)
+        with ended(make_progress()) as progress:
+            run_bench(sizes, records, only, out, progress)
 
 
 def main() -> None:

@@ -39,12 +39,15 @@ def run(
         from etl_pipeline.core.settings import load_settings
         from pipeline_manager.demo import demo_options
         from pipeline_manager.flow import Options, run_flow
+        from pipeline_manager.stages import StageClock
 
         settings = load_settings(os.environ, Path.cwd())
-        progress = make_progress("silent" if as_json else "auto", sys.stderr)
+        progress = StageClock(make_progress("silent" if as_json else "auto", sys.stderr))
         feeds, inbox = demo_options(feeds, inbox, settings, progress)
         options = Options(feeds, inbox, env, database_url, full_refresh, gold_tests, write_page=page)
-        report = run_flow(options, settings, progress)
+        with progress.listening():
+            report = run_flow(options, settings, progress)
+        report.stages = progress.stages
         if as_json:
             sys.stdout.write(json.dumps(report.as_json(), default=str, indent=2) + "\n")
         else:

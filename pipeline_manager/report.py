@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pipeline_manager.stages import Stage
+
 
 @dataclass
 class FeedLine:
@@ -40,6 +42,7 @@ class RunReport:
         known: load number after the run.
         batches: load transactions of this run.
         seconds: how long it took.
+        stages: where that time went.
         dsn: how to look at the warehouse.
         page: where the report page lies; empty if none was written.
         notes: what else a person should know.
@@ -59,6 +62,7 @@ class RunReport:
     known: int = 0
     batches: int = 0
     seconds: float = 0.0
+    stages: list[Stage] = field(default_factory=list)
     dsn: str = ""
     page: str = ""
     notes: list[str] = field(default_factory=list)
