@@ -38,6 +38,13 @@ STEPS = (
     "select {{ silver }}.drop_unused(%(known)s)",
     "select {{ silver }}.set_aside(%(known)s)",
 )
+AFTER_STATISTICS = (
+    "select {{ silver }}.refresh_position(%(known)s, not exists ("
+    "select 1 from pg_temp.changed_record as c where not c.is_new))",
+    "select {{ silver }}.touch_orders()",
+    "select {{ silver }}.refresh_order_lines(%(known)s)",
+    "select {{ silver }}.refresh_lateness()",
+)
 
 
 class BrokenLawError(StopRunError):
@@ -104,6 +111,7 @@ class Batch:
         self.records = 0
         self.changes_codes = False
         self._touched = 0
+        self._seconds_copying = 0.0
         self._file_ids: list[int] = []
         self._judged_whole: list[int] = []
         reached("batch.begun")
@@ -221,6 +229,7 @@ class Batch:
             job()
 
     def _stage_now(self, pieces: Sequence[Piece], conformed: Conformed, *, again: bool) -> None:
+        started = time.monotonic()
         taken = np.zeros(conformed.records.num_rows, dtype=bool)
         if not again:
             taken = self._direct.take(pieces, conformed)
@@ -231,6 +240,7 @@ class Batch:
         if not again:
             for piece in pieces:
                 self._keep_bytes(piece.tally, piece.part.chunk)
+        self._seconds_copying += time.monotonic() - started
 
     def finish_file(
         self, tally: FileTally, non_data: Mapping[str, int], logical_time: object | None, columns: list[str] | None
@@ -283,32 +293,17 @@ class Batch:
             soft_sets: lookup sets without whose codes some contract goes on (`lookup_else`).
         """
         reached("batch.staged")
+        log.info("copying, beside the reading: %.2f s", self._seconds_copying)
         for table in sorted(self._staging.filled):
-            self.cursor.execute(sql.SQL("analyze {}").format(sql.Identifier(table)))
+            self._run("select {{ silver }}.know_size(%s)", (table,))
         ranges = self._direct.ranges
         given = {"known": self.known, "firsts": [first for first, _ in ranges], "lasts": [last for _, last in ranges]}
         for step in STEPS:
-            started = time.monotonic()
-            self._run(step, given)
-            name = step.partition("}}.")[2]
-            log.info("%s: %.2f s", name, time.monotonic() - started)
-            reached("apply." + name.partition("(")[0])
+            self._take_step(step, given)
         self._refresh_statistics()
-        self._run("select {{ silver }}.touch_keys()")
-        self._touched = self._one()
+        self._touched = self._take_step("select {{ silver }}.touch_keys()", given)
         self._work.note(self._touched)
-        reached("apply.touch_keys")
-        self._run(
-            "select {{ silver }}.refresh_position(%s, not exists ("
-            "select 1 from pg_temp.changed_record as c where not c.is_new))",
-            (self.known,),
-        )
-        changed = self._one()
-        reached("apply.refresh_position")
-        self._run("select {{ silver }}.touch_orders()")
-        self._run("select {{ silver }}.refresh_order_lines(%s)", (self.known,))
-        self._run("select {{ silver }}.refresh_lateness()")
-        reached("apply.refresh_order_lines")
+        changed, *_ = [self._take_step(step, given) for step in AFTER_STATISTICS]
         self._note_what_to_judge_again(soft_sets)
         self._run(
             "update {{ ops }}.batch set files = %s, records = %s, touched_keys = %s where known = %s",
@@ -316,6 +311,16 @@ class Batch:
         )
         self._run("select {{ ops }}.seal_batch(%s)", (self.known,))
         return Applied(self.known, self.records, self._touched, changed)
+
+    def _take_step(self, step: str, given: Mapping[str, object]) -> int:
+        """Call one of the functions of a load; return the number that it returns, if it does."""
+        started = time.monotonic()
+        self._run(step, given)
+        name = step.partition("}}.")[2].partition("(")[0]
+        log.info("%s: %.2f s", name, time.monotonic() - started)
+        reached("apply." + name)
+        found = self.cursor.fetchone()
+        return int(found[0]) if found and found[0] else 0
 
     def _refresh_statistics(self) -> None:
         """After a large batch, tell the planner what the ledger holds: it plans the next steps by that."""

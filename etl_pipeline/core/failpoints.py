@@ -19,7 +19,7 @@ NAMES = (
     "batch.begun", "batch.file_staged", "batch.staged",
     "apply.place_records", "apply.apply_facts", "apply.refresh_dim_product", "apply.refresh_dim_location",
     "apply.drop_unused", "apply.set_aside", "apply.touch_keys", "apply.refresh_position",
-    "apply.refresh_order_lines",
+    "apply.touch_orders", "apply.refresh_order_lines", "apply.refresh_lateness",
     "batch.before_laws", "batch.before_commit", "batch.after_commit",
     "load.before_names", "load.after_names", "judge_again.begun", "judge_again.done", "rebuild.forgotten",
     "publish.begun", "publish.gold_built", "publish.before_seal", "publish.before_seal_commit", "publish.after_seal",
