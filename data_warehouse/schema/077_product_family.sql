@@ -32,15 +32,18 @@ survivor as (
 select
     v.survivor_code as product_code,
     v.member_id as product_id,
-    true as is_merged
+    true as is_merged,
+    true as is_of_several
 from survivor as v
 union all
 select
     k.product_code,
     k.product_id,
-    false as is_merged
+    false as is_merged,
+    k.product_code in (select v.survivor_code from survivor as v) as is_of_several
 from {{ silver }}.product_key as k
 where k.product_id not in (select v.member_id from survivor as v);
 comment on view {{ silver }}.product_family is
 'Which product numbers count as which product now. Grain: product number; product_code is that of '
-'the survivor; is_merged: the number is of a code that is merged into it.';
+'the survivor; is_merged: the number is of a code that is merged into it; is_of_several: other numbers count as the '
+'same product.';

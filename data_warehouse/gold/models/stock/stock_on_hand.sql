@@ -4,24 +4,9 @@
 -- Reads: silver.position, product_family.   Used by: people, dashboards, stock_risk.
 with
 
-position as (
-    select * from {{ source('silver', 'position') }}
-),
-
--- Grouped by codes that come from plain columns: so a question about one product, or one place, reads no more.
-family as (
-    select * from {{ source('silver', 'product_family') }}
-),
-
-location as (
-    select
-        location_id,
-        location_code
-    from {{ source('silver', 'location_key') }}
-),
-
--- Below zero is judged by bin, lot and state: what lies elsewhere does not make it good.
-by_bin_and_lot as (
+-- Grouped by codes that come from plain columns, and each table named where it is read: only so does a question about
+-- one product, or one place, read no more.
+by_place as (
     select
         f.product_code,
         l.location_code,
@@ -31,33 +16,60 @@ by_bin_and_lot as (
         sum(case when s.state = 'quarantine' then s.quantity else 0 end) as quarantine,
         sum(case when s.state = 'damaged' then s.quantity else 0 end) as damaged,
         bool_and(s.is_anchored) as is_anchored,
+        bool_or(s.quantity < 0) as is_negative,
         max(s.anchor_at) as last_count_at,
         max(s.last_movement_at) as last_movement_at,
         bool_or(f.is_merged) as has_merged,
         max(s.known) as known
-    from position as s
-    inner join family as f on s.product_id = f.product_id
-    inner join location as l on s.location_id = l.location_id
-    group by f.product_code, l.location_code, s.bin_code, s.lot_code
+    from {{ source('silver', 'position') }} as s
+    inner join {{ source('silver', 'product_family') }} as f on s.product_id = f.product_id
+    inner join {{ source('silver', 'location_key') }} as l on s.location_id = l.location_id
+    group by f.product_code, l.location_code
+),
+
+-- Below zero is judged by state, bin and lot: what lies elsewhere does not make it good. What lies there under another
+-- code of the same product does; few products have several.
+of_several as (
+    select
+        f.product_code,
+        l.location_code,
+        s.state,
+        s.bin_code,
+        s.lot_code,
+        sum(s.quantity) < 0 as is_negative
+    from {{ source('silver', 'position') }} as s
+    inner join {{ source('silver', 'product_family') }} as f on s.product_id = f.product_id
+    inner join {{ source('silver', 'location_key') }} as l on s.location_id = l.location_id
+    where f.is_of_several
+    group by f.product_code, l.location_code, s.state, s.bin_code, s.lot_code
+),
+
+several as (
+    select
+        product_code,
+        location_code,
+        bool_or(is_negative) as is_negative
+    from of_several
+    group by product_code, location_code
 ),
 
 stock_on_hand as (
     select
-        product_code,
-        location_code,
-        {{ plain('sum(on_hand)') }} as on_hand,
-        {{ plain('sum(sellable)') }} as sellable,
-        {{ plain('sum(quality_hold)') }} as quality_hold,
-        {{ plain('sum(quarantine)') }} as quarantine,
-        {{ plain('sum(damaged)') }} as damaged,
-        bool_and(is_anchored) as is_anchored,
-        bool_or(sellable < 0 or quality_hold < 0 or quarantine < 0 or damaged < 0) as is_negative,
-        max(last_count_at) as last_count_at,
-        max(last_movement_at) as last_movement_at,
-        bool_or(has_merged) as has_merged,
-        max(known) as known
-    from by_bin_and_lot
-    group by product_code, location_code
+        p.product_code,
+        p.location_code,
+        {{ plain('p.on_hand') }} as on_hand,
+        {{ plain('p.sellable') }} as sellable,
+        {{ plain('p.quality_hold') }} as quality_hold,
+        {{ plain('p.quarantine') }} as quarantine,
+        {{ plain('p.damaged') }} as damaged,
+        p.is_anchored,
+        coalesce(v.is_negative, p.is_negative) as is_negative,
+        p.last_count_at,
+        p.last_movement_at,
+        p.has_merged,
+        p.known
+    from by_place as p
+    left join several as v on p.product_code = v.product_code and p.location_code = v.location_code
 )
 
 select * from stock_on_hand
