@@ -20,6 +20,7 @@ from load.embedded_postgres import EmbeddedServer
 from pipeline_manager.bench_live import MeasuredLive, measure_live
 from pipeline_manager.bench_promises import PLACES, MeasuredPromise, measure_promises
 from pipeline_manager.bench_promises import PRODUCTS as PROMISED_PRODUCTS
+from pipeline_manager.bench_reading import MeasuredRead, measure_reading, reading_table
 from pipeline_manager.bench_valuation import MOVEMENTS, PRODUCTS, MeasuredValuation, measure_valuation
 from pipeline_manager.demo import FEEDS
 
@@ -85,22 +86,23 @@ class Bench:
     valuations: list[MeasuredValuation]
     promises: list[MeasuredPromise]
     live: list[MeasuredLive]
+    reading: list[MeasuredRead]
 
 
-def _promises(server: EmbeddedServer, folder: Path) -> list[MeasuredPromise]:
-    """Measure promises in a database of their own, after a load of a few lines has made it a warehouse."""
-    inbox = folder / "few"
-    inbox.mkdir()
+def _apart(server: EmbeddedServer, folder: Path, name: str) -> str:
+    """Return a database of its own, after a load of a few lines has made it a warehouse."""
+    inbox = folder / name / "few"
+    inbox.mkdir(parents=True)
     write_lines(inbox / "lines.csv", 10)
     connection = psycopg2.connect(server.url())
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
-            cursor.execute("create database promises")
+            cursor.execute(f"create database {name}")
     finally:
         connection.close()
-    _whole_run(server.url("promises"), inbox, folder / "home_of_promises")
-    return measure_promises(server.url("promises"))
+    _whole_run(server.url(name), inbox, folder / name / "home")
+    return server.url(name)
 
 
 def measure(lines: int, folder: Path) -> Bench:
@@ -115,14 +117,15 @@ def measure(lines: int, folder: Path) -> Bench:
         seconds, memory = _whole_run(server.url(), inbox, folder / "home")
         live = measure_live(server.url(), lines, folder, partial(_bare_copy, server.url()))
         valuations = measure_valuation(server.url())
-        promises = _promises(server, folder)
+        promises = measure_promises(_apart(server, folder, "promises"))
+        reading = measure_reading(_apart(server, folder, "reading"))
     finally:
         server.stop()
     loads = [
         Measured("bare COPY, plain logged table", bare, int(lines / bare), 1.0, None),
         Measured("systock, file to published gold", seconds, int(lines / seconds), seconds / bare, memory),
     ]
-    return Bench(loads, valuations, promises, live)
+    return Bench(loads, valuations, promises, live, reading)
 
 
 def _live_table(live: list[MeasuredLive], lines: int) -> Table:
@@ -172,6 +175,7 @@ def run_bench(lines: int, out: Path) -> None:
     console.print(_live_table(measured.live, lines))
     console.print(_valuation_table(measured.valuations))
     console.print(_promise_table(measured.promises))
+    console.print(reading_table(measured.reading))
     target = out / "bench.json"
     figures = {
         "lines": lines,
@@ -183,6 +187,7 @@ def run_bench(lines: int, out: Path) -> None:
         },
         "live": [asdict(row) for row in measured.live],
         "promises": {"keys": PROMISED_PRODUCTS * PLACES, "results": [asdict(p) for p in measured.promises]},
+        "reading": [asdict(row) for row in measured.reading],
     }
     target.write_text(json.dumps(figures, indent=2) + "\n")
     sys.stdout.write(f"Written to {target}.\n")
