@@ -118,7 +118,8 @@ def measure_reading(url: str, products: int = PRODUCTS, places: int = PLACES) ->
             rebuilds = [_seconds(cursor, SCHEMAS.render(REBUILD)) for _ in range(2)]
             cursor.execute("vacuum analyze")
             plain = min(_seconds(cursor, SCHEMAS.render(READ_STOCK)) for _ in range(3))[0]
-            return _reads(cursor, products, places, plain) + [
+            return [
+                *_reads(cursor, products, places, plain),
                 _measured("rebuild from the ledger, no stock before", rebuilds[:1], plain),
                 _measured("rebuild from the ledger, nothing differs", rebuilds[1:], plain),
             ]
@@ -130,9 +131,7 @@ def _reads(cursor: extensions.cursor, products: int, places: int, plain: float) 
     some = [f"R{n * 7919 % products + 1}" for n in range(ASKED)]
     few = [f"K{n % places + 1}" for n in range(LISTS)]
     found = [_measured("bare sum of all stock", [(plain, 1)], plain)]
-    found += [
-        _measured(name, _prepared(cursor, query, some)[WARM_UP:], plain) for name, query in ONE_PRODUCT.items()
-    ]
+    found += [_measured(name, _prepared(cursor, query, some)[WARM_UP:], plain) for name, query in ONE_PRODUCT.items()]
     found += [_measured(name, _prepared(cursor, query, few), plain) for name, query in ONE_PLACE.items()]
     for name, query in WHOLE.items():
         found.append(_measured(name, [_seconds(cursor, SCHEMAS.render(query)) for _ in range(RUNS)], plain))

@@ -1,6 +1,6 @@
 -- rebuild_stock(run): what is kept from the ledger, made anew from it: every position and every order line.
 -- It asks the load's own queries (silver.stock_from_ledger, silver.refresh_order_lines) with every key and order for
--- touched, so it cannot come to another figure. Rows that are right stay as they are; what differed stands in ops.rebuild.
+-- touched, so it cannot come to another figure. What is right stays as it is; what differed stands in ops.rebuild.
 -- Reads: the ledger.   Writes: silver.position, demand_line, supply_line, ops.rebuild.
 -- Again: nothing differs the second time.
 create table if not exists {{ ops }}.rebuild (
@@ -114,7 +114,7 @@ begin
 end
 $$;
 comment on function {{ silver }}.mend_positions(bigint) is
-'Put right the positions of the keys in pg_temp.touched_key; returns how many stock keys were not what the ledger says.';
+'Put right the positions of the keys in pg_temp.touched_key; returns how many stock keys were wrong.';
 
 -- mend_order_lines(k): the same for the lines of customers' and purchase orders; returns how many lines were not right.
 create or replace function {{ silver }}.mend_order_lines(at_known bigint)

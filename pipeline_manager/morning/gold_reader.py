@@ -15,6 +15,7 @@ from etl_pipeline.core.names import Schemas
 MOST_SHOWN = 20
 KEPT = ("availability", "stock_risk")
 """Views of every product and place that several sections of the page ask: read once, into tables of the session."""
+_KEEP = "create temporary table kept_{view} on commit drop as select * from {{{{ gold }}}}.{view}"
 _TIMES = (1184, 1114)
 _DAYS = (1082,)
 
@@ -87,16 +88,14 @@ class GoldReader:
         self._kept = self._keep()
 
     def _keep(self) -> dict[str, str]:
-        """Read the views that are asked more than once; return mark -> table. Who may make no table reads them again."""
+        """Read the views that several sections ask; return mark -> table. Who may make no table reads them again."""
         kept: dict[str, str] = {}
         with self._connection.cursor() as cursor:
             for view in KEPT:
                 mark = f"{{{{ gold }}}}.{view}"
                 try:
                     with _kept_open(cursor):
-                        cursor.execute(
-                            self.schemas.render(f"create temporary table kept_{view} on commit drop as select * from {mark}")
-                        )
+                        cursor.execute(self.schemas.render(_KEEP.format(view=view)))
                         cursor.execute(f"analyze pg_temp.kept_{view}")
                 except (MissingViewError, errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction):
                     continue
@@ -138,7 +137,7 @@ def _kept_open(cursor: extensions.cursor) -> Iterator[None]:
     except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName) as error:
         cursor.execute("rollback to savepoint asked")
         raise MissingViewError(str(error).splitlines()[0]) from error
-    except errors.InsufficientPrivilege:
+    except (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction):
         cursor.execute("rollback to savepoint asked")
         raise
     except psycopg2.Error:

@@ -1,4 +1,4 @@
-"""`systock rebuild`: stock from the ledger is what the loads made of it, hash for hash; what somebody broke is mended."""
+"""`systock rebuild`: stock from the ledger is what the loads made of it, hash for hash."""
 
 from contextlib import closing
 
@@ -16,7 +16,7 @@ LOGGED = "select keys_differed, order_lines_differed, hash_before = hash_after f
 def loaded(make_warehouse, feeds_unsnapped, tmp_path_factory) -> RunWarehouse:
     """The simulated retailer, loaded in three parts: what stands there was kept load by load."""
     inbox = tmp_path_factory.mktemp("inbox")
-    warehouse = make_warehouse()
+    warehouse: RunWarehouse = make_warehouse()
     simulate(inbox, days=6, stores=2, products=16)
     files = sorted(path for path in inbox.rglob("*") if path.is_file())
     for part in (files[::3], files[1::3], files[2::3]):

@@ -1,7 +1,7 @@
 {{ config(materialized='ephemeral') }}
 -- latest_instant: the latest instant that the warehouse has heard of; "now" in gold, where no clock may decide.
 -- Grain: one row.
--- Reads: bronze.file; silver.latest_movement only where no file has a time of its own.   Used by: open_reservation, product, ...
+-- Reads: bronze.file; silver.latest_movement where no file has a time.   Used by: open_reservation, product, ...
 with
 
 latest_file as (
