@@ -39,7 +39,15 @@ _OWN_NUMBER = {
 }
 """Numbers that a relation gives out itself; its natural key stands beside them."""
 
-_WORK_LISTS = ("file_reference", "file_copy", "product_key", "location_key", "merge_link", "product_family")
+_WORK_LISTS = (
+    "file_reference",
+    "file_copy",
+    "product_key",
+    "location_key",
+    "merge_link",
+    "product_family",
+    "latest_movement",
+)
 _STEPS = ("value_flow", "fifo_layer", "fifo_match", "value_entry")
 _BY_KNOWLEDGE = ("oversell",)
 _SNAPSHOTS = ("snapshot", "stock_snapshot", "product_snapshot", "sales_snapshot", "snapshot_difference")

@@ -35,12 +35,13 @@ from pipeline_manager.bench_loads import (
     load_by_peer,
     whole_run,
 )
-from pipeline_manager.bench_promises import MeasuredPromise, measure_promises
+from pipeline_manager.bench_promises import measure_promises
+from pipeline_manager.bench_reading import measure_reading
 from pipeline_manager.bench_server import bench_server, create_database, drop_database, server_version
 from pipeline_manager.bench_show import show
 from pipeline_manager.bench_valuation import measure_valuation
 
-PARTS = ("loads", "again", "live", "feeds", "valuation", "promises")
+PARTS = ("loads", "again", "live", "feeds", "valuation", "promises", "reading")
 """What can be measured by itself; `again` and `live` need the load of the main job, and have it made."""
 MASTER = 100_000
 """Products of the full extract."""
@@ -109,7 +110,10 @@ def measure(wanted: Wanted, folder: Path, progress: Progress) -> Bench:
             drop_database(server, "valuation")
         if "promises" in wanted.parts:
             progress.step("promises")
-            bench.found.promises = _promises(server, folder)
+            bench.found.promises = measure_promises(_apart(server, folder, "promises"))
+        if "reading" in wanted.parts:
+            progress.step("reads of a million products at a place")
+            bench.found.reading = measure_reading(_apart(server, folder, "reading"))
         progress.done()
     return bench.found
 
@@ -187,14 +191,14 @@ class _Measuring:
             self.found.feeds.append(measured)
 
 
-def _promises(server: EmbeddedServer, folder: Path) -> list[MeasuredPromise]:
-    """Measure promises in a database of their own, after a load of a few lines has made it a warehouse."""
-    inbox = folder / "few"
-    inbox.mkdir()
+def _apart(server: EmbeddedServer, folder: Path, name: str) -> str:
+    """Return a database of its own, after a load of a few lines has made it a warehouse."""
+    inbox = folder / name / "few"
+    inbox.mkdir(parents=True)
     write_lines(inbox / "lines.csv", 10)
-    url = create_database(server, "promises")
-    whole_run(url, inbox, folder / "home_of_promises")
-    return measure_promises(url)
+    url = create_database(server, name)
+    whole_run(url, inbox, folder / name / "home")
+    return url
 
 
 def run_bench(sizes: str, records: str, only: str, out: Path, progress: Progress) -> None:

@@ -10,6 +10,7 @@ from pipeline_manager.bench_live import MeasuredLive
 from pipeline_manager.bench_loads import BARE, OURS, PEER, PEER_DEFAULTS, Measured, MeasuredBatch
 from pipeline_manager.bench_promises import PLACES, MeasuredPromise
 from pipeline_manager.bench_promises import PRODUCTS as PROMISED_PRODUCTS
+from pipeline_manager.bench_reading import MeasuredRead
 from pipeline_manager.bench_valuation import MOVEMENTS, PRODUCTS, MeasuredValuation
 
 WIDTH, HEIGHT = 560, 320
@@ -28,6 +29,7 @@ class Bench:
     feeds: list[MeasuredFeeds] = field(default_factory=list)
     valuation: list[MeasuredValuation] = field(default_factory=list)
     promises: list[MeasuredPromise] = field(default_factory=list)
+    reading: list[MeasuredRead] = field(default_factory=list)
 
     @property
     def sizes(self) -> list[int]:

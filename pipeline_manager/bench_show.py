@@ -8,6 +8,7 @@ from pipeline_manager.bench_found import Bench
 from pipeline_manager.bench_loads import BARE, Measured
 from pipeline_manager.bench_promises import PLACES
 from pipeline_manager.bench_promises import PRODUCTS as PROMISED_PRODUCTS
+from pipeline_manager.bench_reading import KEYS, MOVEMENTS_OF_A_KEY
 from pipeline_manager.bench_valuation import MOVEMENTS, PRODUCTS
 from pipeline_manager.rendering import new_table, print_table
 
@@ -49,6 +50,12 @@ def show(found: Bench, console: Console) -> None:
     title = f"Promises, {PROMISED_PRODUCTS * PLACES:,} keys, 5 % with open lines"
     asked = [(row.name, f"{row.seconds:.4f}", f"{row.times_reading_stock:.2f}") for row in found.promises]
     _print(console, title, ("question", "seconds", "x reading stock"), asked)
+    read = [
+        (r.name, f"{r.rows:,}", f"{1000 * r.p50:,.2f}", f"{1000 * r.p99:,.2f}", f"{r.times_reading_stock:.3f}")
+        for r in found.reading
+    ]
+    title = f"Reads, {KEYS:,} products at a place, {KEYS * MOVEMENTS_OF_A_KEY:,} movements"
+    _print(console, title, ("question", "rows", "p50 ms", "p99 ms", "x reading stock"), read)
 
 
 def _print(console: Console, title: str, columns: Row, rows: Sequence[Row]) -> None:

@@ -260,6 +260,19 @@ def audit(env: EnvOption = None, database_url: UrlOption = None) -> None:
     exit_with(0 if is_kept else STOPPED)
 
 
+@app.command()
+def rebuild(env: EnvOption = None, database_url: UrlOption = None) -> None:
+    """Make stock and order lines anew from the ledger; what differed is mended, told, and ends with exit code 1.
+
+    Example: systock rebuild
+    """
+    with command_errors():
+        from pipeline_manager.rebuild_command import rebuild as rebuild_all
+
+        was_right = rebuild_all(env, database_url)
+    exit_with(0 if was_right else STOPPED)
+
+
 @app.command("score")
 def score_(
     inbox: Annotated[Path, typer.Option(help="Folder that `systock simulate` wrote and `systock run` loaded.")],
@@ -341,7 +354,10 @@ def bench(
         str, typer.Option(help="Records of all feeds of the simulated retailer, likewise; 0 for none.")
     ] = "100000",
     only: Annotated[
-        str, typer.Option(help="Parts, with commas: loads, again, live, feeds, valuation, promises; all without it.")
+        str,
+        typer.Option(
+            help="Parts, with commas: loads, again, live, feeds, valuation, promises, reading; all without it."
+        ),
     ] = "",
     out: Annotated[Path, typer.Option(help="Folder for bench.json and bench.svg.")] = Path("bench_results"),
 ) -> None:

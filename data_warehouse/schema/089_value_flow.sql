@@ -73,7 +73,7 @@ latest as (
                 select max(f.logical_time) from {{ bronze }}.file as f
                 where f.status = 'loaded'
             ),
-            (select max(m.event_time) from {{ silver }}.fact_movement as m),
+            (select m.event_time from {{ silver }}.latest_movement as m),
             cast('-infinity' as timestamptz)
         ) as as_of
 ),

@@ -254,11 +254,11 @@ begin
     from (
         values
         ('1', 'The records of each file add up and its blocks tile it', 'Stop loading this feed and report it.'),
-        ('5', 'Each position is what its ledger says', 'Rebuild the positions from the ledger and report it.'),
-        ('6', 'All accounts of each product sum to zero', 'Rebuild the positions from the ledger and report it.'),
+        ('5', 'Each position is what its ledger says', 'Rebuild the positions (systock rebuild) and report it.'),
+        ('6', 'All accounts of each product sum to zero', 'Rebuild the positions (systock rebuild) and report it.'),
         ('7', 'One authority per movement', 'Name the feed that counts in the authority rules.'),
         ('8', 'One current revision per key', 'Stop loading this feed and report it.'),
-        ('9', 'On-hand is the last count and what moved after it', 'Rebuild the positions and report it.'),
+        ('9', 'On-hand is the last count and what moved after it', 'Rebuild the positions (systock rebuild) and report it.'),
         ('10', 'Sealed snapshots do not change', 'Restore gold.snapshot from a backup.'),
         ('11', 'An answer about the past is given again', 'Stop loading and report it.'),
         ('13', 'No quarantined record is lost', 'Stop loading this feed and report it.')

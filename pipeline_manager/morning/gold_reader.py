@@ -1,5 +1,6 @@
 """Asks gold, and nothing but gold: as a reader, in one snapshot, so that all figures of the page are of one moment."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from psycopg2.extras import RealDictCursor
 from etl_pipeline.core.names import Schemas
 
 MOST_SHOWN = 20
+KEPT = ("availability", "stock_risk")
+"""Views of every product and place that several sections of the page ask: read once, into tables of the session."""
+_KEEP = "create temporary table kept_{view} on commit drop as select * from {{{{ gold }}}}.{view}"
 _TIMES = (1184, 1114)
 _DAYS = (1082,)
 
@@ -77,10 +81,27 @@ class GoldReader:
         self._connection = connection
         self.schemas = schemas
         connection.rollback()
-        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        connection.set_session(isolation_level="REPEATABLE READ")
         # As text: a date of the year 20250 or infinity is data like any other, and Python's own types refuse it.
         extensions.register_type(extensions.new_type(_TIMES, "MINUTE", _minute), connection)
         extensions.register_type(extensions.new_type(_DAYS, "DAY", lambda value, _: value), connection)
+        self._kept = self._keep()
+
+    def _keep(self) -> dict[str, str]:
+        """Read the views that several sections ask; return mark -> table. Who may make no table reads them again."""
+        kept: dict[str, str] = {}
+        with self._connection.cursor() as cursor:
+            for view in KEPT:
+                mark = f"{{{{ gold }}}}.{view}"
+                try:
+                    with _kept_open(cursor):
+                        cursor.execute(self.schemas.render(_KEEP.format(view=view)))
+                        cursor.execute(f"analyze pg_temp.kept_{view}")
+                except (MissingViewError, errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction):
+                    continue
+                kept[mark] = f"pg_temp.kept_{view}"
+            cursor.execute("set transaction read only")
+        return kept
 
     def rows(self, statement: str, arguments: Any = None) -> list[dict[str, Any]]:
         """Return the rows of a query.
@@ -89,6 +110,8 @@ class GoldReader:
             MissingViewError: gold has no such view.
         """
         with self._connection.cursor(cursor_factory=RealDictCursor) as cursor, _kept_open(cursor):
+            for mark, table in self._kept.items():
+                statement = re.sub(rf"{re.escape(mark)}\b", table, statement)
             cursor.execute(self.schemas.render(statement), arguments)
             return [dict(row) for row in cursor.fetchall()]
 
@@ -114,6 +137,9 @@ def _kept_open(cursor: extensions.cursor) -> Iterator[None]:
     except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName) as error:
         cursor.execute("rollback to savepoint asked")
         raise MissingViewError(str(error).splitlines()[0]) from error
+    except (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction):
+        cursor.execute("rollback to savepoint asked")
+        raise
     except psycopg2.Error:
         raise
     else:

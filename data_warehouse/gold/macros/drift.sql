@@ -7,3 +7,39 @@
 {% macro holds_word(bytes, word) -%}
     encode({{ bytes }}, 'escape') ~ ('(^|[^[:alnum:]]|\\[0-7]{3})' || regexp_replace({{ word }}, '([^[:alnum:]])', '\\\1', 'g') || '($|[^[:alnum:]])')
 {%- endmacro %}
+
+{# The standing movements of a role, with the feed that tells them and the business day of their place. #}
+{% macro drift_movement(role) -%}
+    select
+        m.role,
+        m.product_id,
+        m.location_id,
+        m.movement_class,
+        m.quantity,
+        m.event_time,
+        m.order_document,
+        m.order_line,
+        m.unit_code,
+        m.source_quantity,
+        m.state,
+        m.bin_code,
+        m.lot_code,
+        m.record_id,
+        r.feed_id,
+        r.document,
+        r.line,
+        cast(
+            (m.event_time - make_interval(mins => coalesce(d.day_close_minutes, 0)))
+            at time zone coalesce(d.zone, z.value, 'UTC') as date
+        ) as business_date
+    from {{ source('silver', 'fact_movement') }} as m
+    inner join {{ source('silver', 'record') }} as r on m.record_id = r.record_id
+    inner join {{ source('silver', 'location_key') }} as l on m.location_id = l.location_id
+    left join {{ source('silver', 'dim_location') }} as d
+        on
+            l.location_code = d.location_code
+            and m.event_time >= d.valid_from
+            and m.event_time < d.valid_to
+    left join {{ source('ops', 'setting') }} as z on z.name = 'zone'
+    where m.known_to is null and m.role = '{{ role }}'
+{%- endmacro %}

@@ -29,7 +29,9 @@ latest as (
 -- Whom the line is missing at: the shadow feed, or each authority that tells of such movements there.
 authority as (
     select distinct
-        {{ drift_key('l') }},
+        l.shadow_feed_id,
+        l.location_id,
+        l.movement_class,
         l.feed_id
     from {{ ref('drift_line') }} as l
     where not l.is_shadow

@@ -186,9 +186,19 @@ of_unit as (
 
 -- One of the two lines has another revision: only its own feed has heard of the correction.
 corrected as (
-    select distinct p.shadow_number
-    from pair as p
-    inner join leftover as l on l.number in (p.authority_number, p.shadow_number)
+    select distinct n.shadow_number
+    from (
+        select
+            shadow_number,
+            shadow_number as number
+        from pair
+        union all
+        select
+            shadow_number,
+            authority_number
+        from pair
+    ) as n
+    inner join leftover as l on n.number = l.number
     inner join {{ source('silver', 'record') }} as r on l.record_id = r.record_id
     inner join {{ source('silver', 'record') }} as o
         on

@@ -1,7 +1,7 @@
 {{ config(materialized='ephemeral') }}
 -- latest_instant: the latest instant that the warehouse has heard of; "now" in gold, where no clock may decide.
 -- Grain: one row.
--- Reads: bronze.file; the facts only where no file has a time of its own.   Used by: open_reservation, product, ...
+-- Reads: bronze.file; silver.latest_movement where no file has a time.   Used by: open_reservation, product, ...
 with
 
 latest_file as (
@@ -13,7 +13,7 @@ latest_instant as (
     select
         coalesce(
             f.as_of,
-            (select max(m.event_time) from {{ source('silver', 'fact_movement') }} as m),
+            (select m.event_time from {{ source('silver', 'latest_movement') }} as m),
             cast('-infinity' as timestamptz)
         ) as as_of
     from latest_file as f

@@ -48,7 +48,9 @@ consumed as (
         a.product_code,
         a.location_code,
         a.channel_code,
-        coalesce(sum(s.quantity), 0) as quantity
+        a.may_use_pool,
+        coalesce(a.channel_buffer, a.safety_stock) as buffer,
+        greatest(0, coalesce(a.allocated_quantity, 0) - coalesce(sum(s.quantity), 0)) as unconsumed
     from policy as a
     left join sold as s
         on
@@ -56,114 +58,62 @@ consumed as (
             and a.location_code = s.location_code
             and a.channel_code = s.channel_code
             and (a.effective_from is null or a.effective_from <= s.reserved_at)
-    group by a.product_code, a.location_code, a.channel_code
+    group by
+        a.product_code, a.location_code, a.channel_code, a.may_use_pool, a.channel_buffer, a.safety_stock,
+        a.allocated_quantity
 ),
 
 allocation as (
     select
-        a.product_code,
-        a.location_code,
-        a.channel_code,
-        a.may_use_pool,
-        coalesce(a.channel_buffer, a.safety_stock) as buffer,
-        greatest(0, coalesce(a.allocated_quantity, 0) - c.quantity) as unconsumed,
-        sum(greatest(0, coalesce(a.allocated_quantity, 0) - c.quantity)) over (
-            partition by a.product_code, a.location_code
-        ) as unconsumed_of_all
-    from policy as a
-    inner join consumed as c
-        on
-            a.product_code = c.product_code
-            and a.location_code = c.location_code
-            and a.channel_code = c.channel_code
+        c.*,
+        sum(c.unconsumed) over (partition by c.product_code, c.location_code) as unconsumed_of_all,
+        row_number() over (partition by c.product_code, c.location_code order by c.channel_code) as place
+    from consumed as c
 ),
 
-set_apart as (
-    select
-        product_code,
-        location_code,
-        max(unconsumed_of_all) as unconsumed_of_all
-    from allocation
-    group by product_code, location_code
-),
-
-whole as (
-    select
-        k.*,
-        cast(null as text) as channel_code,
-        k.available as may_sell,
-        coalesce(a.unconsumed_of_all, 0) as unconsumed_of_all,
-        cast(null as numeric) as unconsumed
-    from start as k
-    left join set_apart as a on k.product_code = a.product_code and k.location_code = a.location_code
-),
-
+-- Beside the channels of a place, the place as a whole: a row without a channel.
 by_channel as (
     select
-        w.product_code,
-        w.location_code,
-        a.channel_code,
-        w.on_hand,
-        w.sellable,
-        w.reserved_hard,
-        w.reserved_soft,
-        w.transfer_reserved,
-        w.available,
-        coalesce(a.buffer, w.buffer) as buffer,
-        w.staleness_reserve,
-        w.late_hours,
-        w.as_of,
-        w.known,
-        a.unconsumed,
-        w.unconsumed_of_all,
-        least(
-            w.available,
-            a.unconsumed + case when a.may_use_pool then greatest(0, w.available - w.unconsumed_of_all) else 0 end
-        ) as may_sell
-    from whole as w
-    inner join allocation as a on w.product_code = a.product_code and w.location_code = a.location_code
+        a.product_code,
+        a.location_code,
+        a.may_use_pool,
+        a.unconsumed_of_all,
+        case when not w.is_whole then a.channel_code end as channel_code,
+        case when not w.is_whole then a.buffer end as buffer,
+        case when not w.is_whole then a.unconsumed end as unconsumed
+    from allocation as a
+    cross join (values (true), (false)) as w (is_whole)
+    where a.place = 1 or not w.is_whole
 ),
 
+-- No step is read twice: only so does a question about one product, or one place, read no more than that.
 both_kinds as (
     select
-        product_code,
-        location_code,
-        channel_code,
-        on_hand,
-        sellable,
-        reserved_hard,
-        reserved_soft,
-        transfer_reserved,
-        available,
-        buffer,
-        staleness_reserve,
-        late_hours,
-        as_of,
-        known,
-        unconsumed,
-        unconsumed_of_all,
-        may_sell
-    from whole
-    union all
-    select
-        product_code,
-        location_code,
-        channel_code,
-        on_hand,
-        sellable,
-        reserved_hard,
-        reserved_soft,
-        transfer_reserved,
-        available,
-        buffer,
-        staleness_reserve,
-        late_hours,
-        as_of,
-        known,
-        unconsumed,
-        unconsumed_of_all,
-        may_sell
-    from by_channel
+        k.product_code,
+        k.location_code,
+        a.channel_code,
+        k.on_hand,
+        k.sellable,
+        k.reserved_hard,
+        k.reserved_soft,
+        k.transfer_reserved,
+        k.available,
+        coalesce(a.buffer, k.buffer) as buffer,
+        k.staleness_reserve,
+        k.late_hours,
+        k.as_of,
+        k.known,
+        a.unconsumed,
+        coalesce(a.unconsumed_of_all, 0) as unconsumed_of_all,
+        case
+            when a.channel_code is null then k.available
+            else least(
+                k.available,
+                a.unconsumed + case when a.may_use_pool then greatest(0, k.available - a.unconsumed_of_all) else 0 end
+            )
+        end as may_sell
+    from start as k
+    left join by_channel as a on k.product_code = a.product_code and k.location_code = a.location_code
 ),
 
 availability as (

@@ -1,52 +1,75 @@
 -- stock_on_hand: what stands where, as far as is known.
 -- Grain: one row per product and location that a movement or count ever named. What stands under a merged code is
 -- shown with the code that it is merged into.
--- Reads: stock_on_hand_detail.   Used by: people, dashboards, stock_risk.
+-- Reads: silver.position, product_family.   Used by: people, dashboards, stock_risk.
 with
 
-detail as (
-    select * from {{ ref('stock_on_hand_detail') }}
+-- Grouped by codes that come from plain columns, and each table named where it is read: only so does a question about
+-- one product, or one place, read no more.
+by_place as (
+    select
+        f.product_code,
+        l.location_code,
+        sum(s.quantity) as on_hand,
+        sum(case when s.state = 'sellable' then s.quantity else 0 end) as sellable,
+        sum(case when s.state = 'quality_hold' then s.quantity else 0 end) as quality_hold,
+        sum(case when s.state = 'quarantine' then s.quantity else 0 end) as quarantine,
+        sum(case when s.state = 'damaged' then s.quantity else 0 end) as damaged,
+        bool_and(s.is_anchored) as is_anchored,
+        bool_or(s.quantity < 0) as is_negative,
+        max(s.anchor_at) as last_count_at,
+        max(s.last_movement_at) as last_movement_at,
+        bool_or(f.is_merged) as has_merged,
+        max(s.known) as known
+    from {{ source('silver', 'position') }} as s
+    inner join {{ source('silver', 'product_family') }} as f on s.product_id = f.product_id
+    inner join {{ source('silver', 'location_key') }} as l on s.location_id = l.location_id
+    group by f.product_code, l.location_code
 ),
 
-under_one_code as (
+-- Below zero is judged by state, bin and lot: what lies elsewhere does not make it good. What lies there under another
+-- code of the same product does; few products have several.
+of_several as (
     select
-        coalesce(merged_into, product_code) as product_code,
+        f.product_code,
+        l.location_code,
+        s.state,
+        s.bin_code,
+        s.lot_code,
+        sum(s.quantity) < 0 as is_negative
+    from {{ source('silver', 'position') }} as s
+    inner join {{ source('silver', 'product_family') }} as f on s.product_id = f.product_id
+    inner join {{ source('silver', 'location_key') }} as l on s.location_id = l.location_id
+    where f.is_of_several
+    group by f.product_code, l.location_code, s.state, s.bin_code, s.lot_code
+),
+
+several as (
+    select
+        product_code,
         location_code,
-        sum(on_hand) as on_hand,
-        sum(sellable) as sellable,
-        sum(quality_hold) as quality_hold,
-        sum(quarantine) as quarantine,
-        sum(damaged) as damaged,
-        min(case when is_anchored then 1 else 0 end) as is_anchored,
-        case
-            when sum(sellable) < 0 or sum(quality_hold) < 0 or sum(quarantine) < 0 or sum(damaged) < 0 then 1
-            else 0
-        end as is_negative,
-        max(last_count_at) as last_count_at,
-        max(last_movement_at) as last_movement_at,
-        max(known) as known,
-        max(case when merged_into is null then 0 else 1 end) as has_merged
-    from detail
-    group by coalesce(merged_into, product_code), location_code, bin_code, lot_code
+        bool_or(is_negative) as is_negative
+    from of_several
+    group by product_code, location_code
 ),
 
 stock_on_hand as (
     select
-        product_code,
-        location_code,
-        {{ plain('sum(on_hand)') }} as on_hand,
-        {{ plain('sum(sellable)') }} as sellable,
-        {{ plain('sum(quality_hold)') }} as quality_hold,
-        {{ plain('sum(quarantine)') }} as quarantine,
-        {{ plain('sum(damaged)') }} as damaged,
-        min(is_anchored) = 1 as is_anchored,
-        max(is_negative) = 1 as is_negative,
-        max(last_count_at) as last_count_at,
-        max(last_movement_at) as last_movement_at,
-        max(has_merged) = 1 as has_merged,
-        max(known) as known
-    from under_one_code
-    group by product_code, location_code
+        p.product_code,
+        p.location_code,
+        {{ plain('p.on_hand') }} as on_hand,
+        {{ plain('p.sellable') }} as sellable,
+        {{ plain('p.quality_hold') }} as quality_hold,
+        {{ plain('p.quarantine') }} as quarantine,
+        {{ plain('p.damaged') }} as damaged,
+        p.is_anchored,
+        coalesce(v.is_negative, p.is_negative) as is_negative,
+        p.last_count_at,
+        p.last_movement_at,
+        p.has_merged,
+        p.known
+    from by_place as p
+    left join several as v on p.product_code = v.product_code and p.location_code = v.location_code
 )
 
 select * from stock_on_hand
