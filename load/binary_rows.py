@@ -184,6 +184,8 @@ def _fields(values: pa.Array | pa.ChunkedArray, encode: Callable[[pa.Array], pa.
     plain = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     if plain.null_count == len(plain):
         return pa.scalar(NULL, pa.binary())
+    if len(plain) == 1:
+        return encode(plain)[0]
     first = plain[:1]
     if plain.null_count == 0 and pc.all(pc.equal(plain, first[0])).as_py():
         return encode(first)[0]

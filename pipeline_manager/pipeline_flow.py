@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,11 @@ def run(
     Example: python -m pipeline_manager.pipeline_flow --feeds feeds/openbravo --inbox ~/extracts
     """
     if watch:
+        with command_errors(as_json=as_json):
+            _refuse_beside_watch(
+                {"--json": as_json, "--full-refresh": full_refresh, "--strict": strict,
+                 "--no-gold-tests": not gold_tests, "--no-page": not page}
+            )  # fmt: skip
         watch_command(feeds, inbox, env, database_url)
         return
     with command_errors(as_json=as_json):
@@ -57,6 +63,18 @@ def run(
 
             render(report, Console(highlight=False))
     exit_with(SET_ASIDE if strict and report.quarantined else DONE)
+
+
+def _refuse_beside_watch(given: Mapping[str, bool]) -> None:
+    """Raise UsageError for options that only a run that ends can heed."""
+    from etl_pipeline.core.errors import UsageError
+
+    names = [name for name, is_given in given.items() if is_given]
+    if names:
+        raise UsageError(
+            f"{' and '.join(names)} cannot go with --watch: a watch does not end, and publishes nothing. Run it once "
+            "without --watch first, then start the watch."
+        )
 
 
 def watch_command(

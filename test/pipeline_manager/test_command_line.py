@@ -373,3 +373,10 @@ def test_two_environments_of_one_server_do_not_see_each_other(warehouse, contrac
     assert report.env == "issue_7"
     assert warehouse.value("select count(*) from issue_7_silver.fact_movement") == 0
     assert stock(warehouse) == {("A", "W1"): 3}
+
+
+def test_a_watch_refuses_what_only_a_run_that_ends_can_do(terminal, feeds, tmp_path):
+    code, out, err = terminal("pipeline_flow", "--watch", "--strict", "--json", "--feeds", feeds, "--inbox", tmp_path)
+
+    assert code == 2
+    assert "--json and --strict cannot go with --watch" in out + err
