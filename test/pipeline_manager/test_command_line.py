@@ -375,8 +375,8 @@ def test_two_environments_of_one_server_do_not_see_each_other(warehouse, contrac
     assert stock(warehouse) == {("A", "W1"): 3}
 
 
-def test_a_watch_refuses_what_only_a_run_that_ends_can_do(terminal, feeds, tmp_path):
-    code, out, err = terminal("pipeline_flow", "--watch", "--strict", "--json", "--feeds", feeds, "--inbox", tmp_path)
+def test_a_watch_refuses_what_only_a_run_that_ends_can_do(terminal, contracts, inbox):
+    code, out, err = terminal("pipeline_flow", "--watch", "--strict", "--json", "--feeds", contracts, "--inbox", inbox)
 
     assert code == 2
     assert "--json and --strict cannot go with --watch" in out + err
