@@ -15,6 +15,7 @@ from load.postgres import connect
 from pipeline_manager.morning.feed_sections import drift, freshness, quarantine
 from pipeline_manager.morning.gold_reader import GoldReader, MissingViewError
 from pipeline_manager.morning.page import Section, render_empty, render_page
+from pipeline_manager.morning.page_state import is_up_to_date, page_state, remember
 from pipeline_manager.morning.promise_sections import open_orders, promises_at_risk
 from pipeline_manager.morning.sales_section import sales
 from pipeline_manager.morning.stock_sections import safety_stock, stock_at_risk, stock_today
@@ -51,11 +52,17 @@ def publish_page(opened: OpenWarehouse, report: RunReport, progress: Progress) -
     """Write the page at the end of a run; where that fails, the run has not: it says so and ends well."""
     target = page_path(opened.settings.home, opened.warehouse.schemas)
     progress.step("report")
+    state = page_state(opened)
+    if is_up_to_date(target, state):
+        report.page = str(target)
+        progress.done(f"{target.name} is up to date")
+        return
     told = _write_apart(opened, target)
     if told:
         report.notes.append(f"The report page was not written ({redact(told)}); the load is done. Try: systock report")
         progress.done("not written")
         return
+    remember(target, state)
     report.page = str(target)
     progress.done(target.name)
 

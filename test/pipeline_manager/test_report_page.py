@@ -282,8 +282,27 @@ def test_a_run_writes_the_page_and_tells_where_it_lies(warehouse, tmp_path):
     assert report.page == str(page_path(warehouse.home, PROD))
     assert_self_contained(Page(Path(report.page).read_text(encoding="utf-8")))
     assert report.notes == []
-    assert [path.name for path in warehouse.home.glob("*report*")] == ["report.html"]
+    assert sorted(path.name for path in warehouse.home.glob("*report*")) == [".report.state", "report.html"]
     assert warehouse.run(contracts, inbox).page == ""
+
+
+def test_a_run_that_changes_nothing_leaves_the_page_as_it_is_and_any_change_writes_it_anew(warehouse, tmp_path):
+    contracts = write_feeds(tmp_path / "contracts")
+    inbox = write_files(tmp_path / "inbox", MASTERS | GOOD_FILES)
+    page = Path(warehouse.run(contracts, inbox, write_page=True).page)
+    page.write_text("as it was", encoding="utf-8")
+
+    assert warehouse.run(contracts, inbox, write_page=True).page == str(page)
+    assert page.read_text(encoding="utf-8") == "as it was"
+
+    name, text = next(iter(GOOD_FILES.items()))
+    write_files(inbox, {name.replace("2025-", "2026-"): text})  # the same bytes, for another day
+    warehouse.run(contracts, inbox, write_page=True)
+    assert page.read_text(encoding="utf-8") != "as it was"
+
+    page.unlink()
+    warehouse.run(contracts, inbox, write_page=True)
+    assert page.exists()
 
 
 def test_a_page_that_cannot_be_written_does_not_fail_the_run_but_is_told(warehouse, tmp_path):
