@@ -108,16 +108,17 @@ class ReferenceReader:
         self._times: dict[str, int] = {}
 
     def complete(self, cursor_of: Callable[[], extensions.cursor], wanted: Mapping[str, Iterable[str]]) -> bool:
-        """Read the wanted keys that were never asked for; return whether anything was read.
+        """Read the wanted keys that were never asked for; return whether any of them is there.
 
-        The cursor is asked for only then: it may have to wait for what is on its way.
+        What is not there changes nothing for whoever asked. The cursor is asked for only when something is read: it
+        may have to wait for what is on its way.
         """
-        was_read = False
+        was_found = False
         for name, keys in wanted.items():
             missing = set(keys) - self._asked.get(name, set())
             if name in self._whole or not missing:
                 continue
-            was_read, cursor = True, cursor_of()
+            cursor = cursor_of()
             self._times[name] = self._times.get(name, 0) + 1
             is_few = len(missing) <= FEW_KEYS and self._times[name] <= FEW_TIMES and name != "unit"
             if not is_few and _size(cursor, self._schemas, name) <= WHOLE_LIMIT:
@@ -126,12 +127,14 @@ class ReferenceReader:
                 if name == "unit":
                     frame = self._with_general_units(frame)
                 self.references.sets[name] = frame
+                was_found |= bool(frame.index.isin(list(missing)).any())
                 continue
             frame = _read(cursor, self._schemas, name, sorted(missing))
             before = self.references.sets.get(name)
             self.references.sets[name] = frame if before is None else pd.concat([before, frame])
             self._asked.setdefault(name, set()).update(missing)
-        return was_read
+            was_found |= bool(len(frame))
+        return was_found
 
     def _with_general_units(self, frame: pd.DataFrame) -> pd.DataFrame:
         general = {f"|{unit}": ratio for unit, ratio in self._units.items() if f"|{unit}" not in frame.index}
