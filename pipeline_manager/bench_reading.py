@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg2
-from psycopg2 import extensions
+from psycopg2 import extensions, sql
 
 from etl_pipeline.core.names import FIXED_PATH, Schemas
 
@@ -94,7 +94,7 @@ def _measured(name: str, answers: Sequence[tuple[float, int]], plain: float) -> 
 
 def _prepared(cursor: extensions.cursor, statement: str, codes: Sequence[str]) -> list[tuple[float, int]]:
     """Ask as a service does: prepared once, so the server plans the first few times and then keeps the plan."""
-    cursor.execute(f"prepare asked (text) as {SCHEMAS.render(statement)}")
+    cursor.execute(sql.SQL("prepare asked (text) as {}").format(sql.SQL(SCHEMAS.render(statement))))
     answers = [_seconds(cursor, "execute asked (%s)", (code,)) for code in codes]
     cursor.execute("deallocate asked")
     return answers

@@ -37,8 +37,8 @@ end
 $$;
 comment on function {{ silver }}.reserve_records(bigint) is 'Take consecutive numbers of records; returns the first.';
 
--- known_keys(feed, epochs, documents, lines): which of these keys are known. Each list is one text, its elements ended by
--- the separator U+001F, so that a hundred thousand keys travel as three values. Returns their positions from 1.
+-- known_keys(feed, epochs, documents, lines): which of these keys are known. Each list is one text, its elements
+-- ended by the separator U+001F, so that a hundred thousand keys travel as three values. Returns positions from 1.
 -- Each key is looked up: what it costs follows the keys that are asked for, not those that are there.
 create or replace function {{ silver }}.known_keys(of_feed integer, epochs text, documents text, lines text)
 returns setof bigint

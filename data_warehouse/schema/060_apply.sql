@@ -2,7 +2,7 @@
 -- Arrival order decides nothing: homes are the earliest by logical time and content, currency goes by revision.
 
 -- place_staged(k, first): give every staged record its identity and decide which revision of each key is current.
--- Whatever has a smaller number than first was there before: from earlier loads, or copied by load/direct.py in this one.
+-- Whatever has a smaller number than first was there before: from earlier loads, or copied by load/direct.py in this.
 -- Writes: silver.record; pg_temp.arrived (one row per staged revision), pg_temp.changed_record.
 create or replace function {{ silver }}.place_staged(at_known bigint, before_staged bigint)
 returns void

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg2
-from psycopg2 import errors, extensions
+from psycopg2 import errors, extensions, sql
 from psycopg2.extras import RealDictCursor
 
 from etl_pipeline.core.names import Schemas
@@ -15,7 +15,6 @@ from etl_pipeline.core.names import Schemas
 MOST_SHOWN = 20
 KEPT = ("availability", "stock_risk")
 """Views of every product and place that several sections of the page ask: read once, into tables of the session."""
-_KEEP = "create temporary table kept_{view} on commit drop as select * from {{{{ gold }}}}.{view}"
 _TIMES = (1184, 1114)
 _DAYS = (1082,)
 
@@ -95,8 +94,13 @@ class GoldReader:
                 mark = f"{{{{ gold }}}}.{view}"
                 try:
                     with _kept_open(cursor):
-                        cursor.execute(self.schemas.render(_KEEP.format(view=view)))
-                        cursor.execute(f"analyze pg_temp.kept_{view}")
+                        kept_as = sql.Identifier(f"kept_{view}")
+                        cursor.execute(
+                            sql.SQL("create temporary table {} on commit drop as select * from {}").format(
+                                kept_as, sql.Identifier(self.schemas.gold, view)
+                            )
+                        )
+                        cursor.execute(sql.SQL("analyze pg_temp.{}").format(kept_as))
                 except (MissingViewError, errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction):
                     continue
                 kept[mark] = f"pg_temp.kept_{view}"
