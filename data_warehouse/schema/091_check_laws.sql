@@ -75,7 +75,7 @@ begin
     end if;
 
     if is_whole then
-        drop table pg_temp.law_entry;
+        truncate pg_temp.law_entry; -- the next load of this session finds it small again
     end if;
 end
 $$;
@@ -291,7 +291,7 @@ begin
     end if;
 
     if is_whole then
-        drop table pg_temp.law_key;
+        truncate pg_temp.law_key;
     end if;
     return query
     select w.law, w.is_kept, w.violations, w.sentence
