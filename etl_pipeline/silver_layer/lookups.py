@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_pipeline.contracts.values import References
+from etl_pipeline.silver_layer.columns import as_array
 from etl_pipeline.silver_layer.numbers import mask
 
 
@@ -44,7 +45,9 @@ class Lookups:
         found = pc.is_valid(place)
         if attribute not in frame.columns:
             return pa.nulls(len(keys), pa.string()), found
-        return pa.array(frame[attribute].array, pa.string(), from_pandas=True).take(place), found
+        # A frame that was put together from several readings comes in as many chunks.
+        attributes = as_array(pa.array(frame[attribute].array, pa.string(), from_pandas=True))
+        return as_array(attributes.take(place)), found
 
     def knows(self, name: str, keys: pa.Array) -> pa.Array:
         """Return whether each key is in a set."""
@@ -80,4 +83,4 @@ class Lookups:
 
     @staticmethod
     def _index(name: str, frame: pd.DataFrame) -> pa.Array:
-        return pa.array(frame.index, pa.string())
+        return as_array(pa.array(frame.index, pa.string()))
