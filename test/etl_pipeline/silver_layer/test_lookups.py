@@ -1,0 +1,24 @@
+"""Codes are looked up in references however these were read: whole, or piece by piece."""
+
+import pandas as pd
+import pyarrow as pa
+
+from etl_pipeline.contracts.values import References
+from etl_pipeline.silver_layer.lookups import Lookups
+from etl_pipeline.silver_layer.numbers import parse_numbers
+
+
+def frame(**values: str) -> pd.DataFrame:
+    found = pd.DataFrame({"pieces": list(values.values())}, index=pd.Index(list(values)))
+    return found.astype(pd.ArrowDtype(pa.string()))
+
+
+def test_references_read_in_pieces_give_values_like_any_other():
+    whole = References({"pack": pd.concat([frame(A="6", B="12"), frame(C="24")])})
+
+    found, is_known = Lookups(whole).find("pack", "pieces", pa.array(["C", "A", "X", None]))
+
+    assert isinstance(found, pa.Array)
+    assert found.to_pylist() == ["24", "6", None, None]
+    assert is_known.to_pylist() == [True, True, False, False]
+    assert [str(n) for n in parse_numbers(found).values.to_pylist()[:2]] == ["24.000000000", "6.000000000"]
