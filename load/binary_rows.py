@@ -4,6 +4,7 @@ The format: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Forma
 Every field becomes an array of bytes, its length in front; one join of the arrays, element by element, gives the rows.
 """
 
+import io
 import struct
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -197,8 +198,8 @@ def _fields(values: pa.Array | pa.ChunkedArray, encode: Callable[[pa.Array], pa.
     return encode(known.dictionary).take(known.indices)
 
 
-def binary_rows(columns: Mapping[str, pa.Array | pa.ChunkedArray], types: Mapping[str, str]) -> bytes:
-    """Return rows in binary COPY format, header and trailer with them.
+def binary_rows(columns: Mapping[str, pa.Array | pa.ChunkedArray], types: Mapping[str, str]) -> io.BytesIO:
+    """Return rows in binary COPY format, header and trailer with them, to be read from the start.
 
     Args:
         columns: name -> values, equally many each; at least one row.
@@ -209,5 +210,8 @@ def binary_rows(columns: Mapping[str, pa.Array | pa.ChunkedArray], types: Mappin
     starts = pa.scalar(struct.pack(">h", len(types)), pa.binary())
     joined = pc.binary_join_element_wise(pa.repeat(starts, rows), *fields, b"")
     offsets = np.frombuffer(joined.buffers()[1], dtype=np.int32)[joined.offset :][: rows + 1]
-    content: bytes = joined.buffers()[2][int(offsets[0]) : int(offsets[-1])].to_pybytes()
-    return COPY_HEADER + content + COPY_END
+    stream = io.BytesIO()
+    for part in (COPY_HEADER, joined.buffers()[2][int(offsets[0]) : int(offsets[-1])], COPY_END):
+        stream.write(part)
+    stream.seek(0)
+    return stream

@@ -16,6 +16,8 @@ from load.binary_rows import COPY_END, COPY_HEADER, binary_rows
 INT4_OID = 23
 AT_ONCE = 1 << 20
 """Bytes that are handed to the connection at once."""
+ROWS_AT_ONCE = 40_000
+"""Rows that are in memory in binary form at once, beside their chunk."""
 NO_HEADER = pacsv.WriteOptions(include_header=False, quoting_style="needed")
 
 
@@ -44,7 +46,10 @@ def copy_rows(
     """Copy rows in binary form into a table whose columns have these SQL types; see `binary_rows`."""
     names = sql.SQL(", ").join(sql.Identifier(name) for name in types)
     statement = sql.SQL("copy {} ({}) from stdin with (format binary)").format(target, names)
-    cursor.copy_expert(statement, io.BytesIO(binary_rows(columns, types)), AT_ONCE)
+    rows = len(columns[next(iter(types))])
+    for first in range(0, rows, ROWS_AT_ONCE):
+        some = {name: columns[name].slice(first, ROWS_AT_ONCE) for name in types}
+        cursor.copy_expert(statement, binary_rows(some, types), AT_ONCE)
 
 
 def rows_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> pa.Table:

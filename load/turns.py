@@ -4,25 +4,22 @@ import queue
 import threading
 from collections.abc import Callable
 
-AHEAD = 1
-"""Chunks that wait beside the one on its way: enough that nobody stands still, and memory stays bounded."""
-
 
 class Turns:
     """Does jobs one after the other in a thread of its own; whoever needs their outcome waits for them."""
 
     def __init__(self) -> None:
         """No thread yet: small loads never need one."""
-        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(maxsize=AHEAD)
+        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._thread: threading.Thread | None = None
         self._failed: BaseException | None = None
 
     def do_later(self, job: Callable[[], None]) -> None:
-        """Have a job done after those before it; wait where too many wait already.
+        """Have a job done beside the caller's own work, after the job before it: two chunks are in memory, no more.
 
-        Raises what a job before it raised.
+        Raises what the job before it raised.
         """
-        self._raise()
+        self.wait()
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="copying", daemon=True)
             self._thread.start()
@@ -58,4 +55,5 @@ class Turns:
             except BaseException as error:
                 self._failed = error
             finally:
+                job = None  # what it holds is a chunk
                 self._jobs.task_done()
