@@ -12,7 +12,7 @@ from etl_pipeline.bronze_layer.xml_records import read_xml
 from etl_pipeline.contracts.format import Files
 from etl_pipeline.contracts.values import RecordChunk
 
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 4 << 20
 
 
 def read_records(
