@@ -125,21 +125,59 @@ def _apply_kind(kind: FactKind) -> str:
     return _apply_one(kind.table, f"stage_{kind.name}", pairs, joins, guard)
 
 
-def apply_functions() -> str:
-    """Return the functions that number codes and apply the staged facts of every kind."""
-    keys = ""
-    for key in ("product", "location"):
-        keys += f"""
+NUMBERED = ("product", "location")
+"""Codes that have a durable number."""
+
+
+def _number(key: str, codes: str) -> str:
+    """Return the statement that gives the codes of a query (column `code`) a number where they have none."""
+    return f"""
     insert into {{{{ silver }}}}.{key}_key ({key}_code, known_from)
     select distinct n.code, at_known
-    from (
-        select {key}_code as code from pg_temp.stage_{key}
-        union
-        select code from pg_temp.stage_created where set_name = '{key}'
-    ) as n
+    from ({codes}) as n
     where not exists (select 1 from {{{{ silver }}}}.{key}_key as k where k.{key}_code = n.code)
     order by n.code;
 """
+
+
+def number_function() -> str:
+    """Return the function by which load/direct.py learns the numbers of codes, and has its own ones numbered."""
+    branches = "".join(
+        f"""
+    if set_name = '{key}' then{_number(key, "select u.code from unnest(own) as u (code)")}
+    return query
+    select k.{key}_code, k.{key}_id
+    from unnest(wanted) as c (code)
+    inner join {{{{ silver }}}}.{key}_key as k on c.code = k.{key}_code;
+    end if;
+"""
+        for key in NUMBERED
+    )
+    return f"""
+create or replace function {{{{ silver }}}}.number_codes(
+    set_name text, wanted text[], own text[], at_known bigint
+)
+returns table (code text, number integer)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+{branches}end
+$$;
+comment on function {{{{ silver }}}}.number_codes(text, text[], text[], bigint) is
+'Numbers of products or locations; codes of the load itself are given one.';
+"""
+
+
+def apply_functions() -> str:
+    """Return the functions that number codes and apply the staged facts of every kind."""
+    keys = ""
+    for key in NUMBERED:
+        keys += _number(
+            key,
+            f"select {key}_code as code from pg_temp.stage_{key}"
+            f" union select code from pg_temp.stage_created where set_name = '{key}'",
+        )
     bodies = "".join(_apply_kind(kind) for kind in FACT_KINDS.values())
     reference = [(n, f"s.{n}") for n in ("set_name", "key", "attributes")]
     bodies += _apply_one("fact_reference", "stage_reference", reference, "", "")
@@ -234,18 +272,13 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
-declare
-    filled bigint;
 begin
     insert into pg_temp.changed_key (set_name, key)
     select c.set_name, c.key from {{{{ silver }}}}.changed_keys(at_known, soft_sets) as c;
-    get diagnostics filled = row_count;
-    if filled = 0 then
+    if not found then
         return;
     end if;
-    if filled > 1000 then
-        analyze pg_temp.changed_key;
-    end if;
+    perform {{{{ silver }}}}.know_size('changed_key');
     return query
     select u.file_id
     from pg_temp.changed_key as c
@@ -296,5 +329,6 @@ def schema_files() -> list[tuple[str, str]]:
     parts["050_dimensions (rendered)"] = dimensions()
     parts["063_files_using (rendered)"] = files_using()
     parts["066_drop_unused (rendered)"] = drop_unused()
+    parts["058_number_codes (rendered)"] = number_function()
     parts["065_apply_facts (rendered)"] = apply_functions()
     return sorted(parts.items())

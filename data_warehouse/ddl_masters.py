@@ -1,6 +1,6 @@
 """Renders the dimensions: master data with history as type 2 tables, the other masters as views of what is current."""
 
-from data_warehouse.ddl_text import quoted
+from data_warehouse.ddl_text import FUNCTION_HEAD, quoted
 from etl_pipeline.contracts.facts import FACT_KINDS, SQL_TYPES, Column, FactKind
 
 TYPE2 = ("product", "location")
@@ -35,13 +35,7 @@ comment on table {table} is {quoted(kind.meaning + " Type 2: one row per version
 
 create or replace function {{{{ silver }}}}.refresh_dim_{kind.name}()
 returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    filled bigint;
-begin
-    delete from pg_temp.fresh_code;
+{FUNCTION_HEAD}    delete from pg_temp.fresh_code;
     insert into pg_temp.fresh_code (code)
     select f.{code}
     from pg_temp.changed_record as c
@@ -58,13 +52,10 @@ begin
     select n.code
     from pg_temp.stage_created as n
     where n.set_name = '{kind.name}' and not exists (select 1 from {table} as d where d.{code} = n.code);
-    get diagnostics filled = row_count;
-    if filled = 0 then
+    if not found then
         return;
     end if;
-    if filled > 1000 then
-        analyze pg_temp.fresh_code;
-    end if;
+    perform {{{{ silver }}}}.know_size('fresh_code');
 
     delete from {table} as d using pg_temp.fresh_code as n where d.{code} = n.code;
 

@@ -52,11 +52,6 @@ class DirectLane:
         self._codes: dict[str, dict[str, int]] = {"product": {}, "location": {}}
         self._kept: tuple[int, dict[int, np.ndarray]] = (0, {})
 
-    @property
-    def rows(self) -> int:
-        """How many records were copied."""
-        return sum(last - first + 1 for first, last in self.ranges)
-
     def keep(self) -> None:
         """A savepoint is set: remember what is told until here."""
         self._kept = (len(self.ranges), dict(self._keys))  # the arrays are never written to

@@ -60,36 +60,3 @@ as $$
     )
 $$;
 comment on function {{ silver }}.known_keys(integer, text, text, text) is 'Positions of the keys that are known.';
-
--- number_codes(set, codes, own, k): the durable numbers of codes; those of `own` get one where they have none.
-create or replace function {{ silver }}.number_codes(set_name text, wanted text[], own text[], at_known bigint)
-returns table (code text, number integer)
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if set_name = 'product' then
-        insert into {{ silver }}.product_key (product_code, known_from)
-        select c.code, at_known
-        from unnest(own) as c (code)
-        where not exists (select 1 from {{ silver }}.product_key as k where k.product_code = c.code)
-        order by c.code;
-        return query
-        select k.product_code, k.product_id
-        from unnest(wanted) as c (code)
-        inner join {{ silver }}.product_key as k on c.code = k.product_code;
-    else
-        insert into {{ silver }}.location_key (location_code, known_from)
-        select c.code, at_known
-        from unnest(own) as c (code)
-        where not exists (select 1 from {{ silver }}.location_key as k where k.location_code = c.code)
-        order by c.code;
-        return query
-        select k.location_code, k.location_id
-        from unnest(wanted) as c (code)
-        inner join {{ silver }}.location_key as k on c.code = k.location_code;
-    end if;
-end
-$$;
-comment on function {{ silver }}.number_codes(text, text[], text[], bigint) is
-'Numbers of products or locations; codes of the load itself are given one.';
