@@ -122,10 +122,15 @@ as $$
     asked as (
         select distinct h.feed_id, h.epoch, h.document, h.line
         from {{ bronze }}.file as f
-        inner join {{ silver }}.record as h on f.file_id = h.file_id
+        -- file by file: the planner takes a file for a large part of the table, and would read all of it
+        cross join lateral (
+            select r.feed_id, r.epoch, r.document, r.line, r.record_no
+            from {{ silver }}.record as r
+            where r.file_id = f.file_id and not r.is_withdrawn
+            offset 0
+        ) as h
         where
             f.file_id = any (files)
-            and not h.is_withdrawn
             and (is_whole or f.records < 10000 or h.record_no % 50 = at_known % 50)
     )
 
