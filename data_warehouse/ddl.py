@@ -298,6 +298,7 @@ _ARRAYS = (
 )
 STOCK_KEYS = {
     "stock_from_ledger": ("", "", "pg_temp.touched_key as t", "force_custom_plan"),
+    "stock_of_recomputed_keys": ("", "", "pg_temp.recomputed_key as t", "force_custom_plan"),
     "stock_of_keys": (*_ARRAYS, "force_custom_plan"),
     "stock_of_few_keys": (*_ARRAYS, "auto"),
 }

@@ -21,7 +21,6 @@ from load.direct import DirectLane, without
 from load.pieces import FileTally, Piece
 from load.staged import Staging
 from load.turns import Turns
-from load.work import WorkTables
 
 log = logging.getLogger(__name__)
 CHANNEL = "systock_gold"
@@ -39,8 +38,7 @@ STEPS = (
     "select {{ silver }}.set_aside(%(known)s)",
 )
 AFTER_STATISTICS = (
-    "select {{ silver }}.refresh_position(%(known)s, not exists ("
-    "select 1 from pg_temp.changed_record as c where not c.is_new))",
+    "select {{ silver }}.refresh_position(%(known)s)",
     "select {{ silver }}.touch_orders()",
     "select {{ silver }}.refresh_order_lines(%(known)s)",
     "select {{ silver }}.refresh_lateness()",
@@ -81,7 +79,7 @@ class Batch:
 
     def __init__(
         self, connection: extensions.connection, schemas: Schemas, run_id: str, token: str,
-        fence: Callable[[extensions.cursor], None], *, work: WorkTables,
+        fence: Callable[[extensions.cursor], None],
     ) -> None:  # fmt: skip
         """Begin the transaction, take the next load number, make the staging tables.
 
@@ -91,7 +89,6 @@ class Batch:
             run_id: the run that this batch belongs to.
             token: unique; tells later whether a COMMIT landed whose reply was lost.
             fence: raises when another run took over.
-            work: the temporary tables of the connection's session.
         """
         self._connection = connection
         self._schemas = schemas
@@ -101,8 +98,7 @@ class Batch:
         self._turns = Turns()
         self._cursor.execute("set local client_min_messages = warning")
         self._run("select set_config('role', %s, true) where {{ ops }}.may_load_as(%s)", (LOADER, LOADER))
-        work.open(self._cursor, schemas)
-        self._work = work
+        self._run("select {{ silver }}.open_work()")
         self._run("insert into {{ ops }}.batch (run_id, token) values (%s, %s) returning known", (run_id, token))
         self.known = self._one()
         self._direct = DirectLane(self._cursor, schemas, self.known)
@@ -220,7 +216,6 @@ class Batch:
         A large chunk is copied while the caller goes on with the next; whatever asks the server waits for it.
         """
         self.records += conformed.records.num_rows
-        self._work.note(conformed.records.num_rows)
         job = partial(self._stage_now, pieces, conformed, again=again)
         if conformed.records.num_rows >= LARGE:
             self._turns.do_later(job)
@@ -302,7 +297,6 @@ class Batch:
             self._take_step(step, given)
         self._refresh_statistics()
         self._touched = self._take_step("select {{ silver }}.touch_keys()", given)
-        self._work.note(self._touched)
         changed, *_ = [self._take_step(step, given) for step in AFTER_STATISTICS]
         self._note_what_to_judge_again(soft_sets)
         self._run(

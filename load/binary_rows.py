@@ -23,6 +23,8 @@ DECIMAL = pa.decimal128(38, 9)
 GROUP, GROUPS_BEFORE, GROUPS = 10_000, 3, 6
 """Numeric digits are base 10,000: three groups before the point and three behind hold 64 bits of billionths."""
 NEGATIVE = 0x4000
+A_FEW = 16
+"""So few numbers are sooner made one by one."""
 FEW = 1_000
 """Below so many rows nothing is gained by looking for equal numbers."""
 
@@ -123,8 +125,8 @@ def numeric_bytes(value: Decimal) -> bytes:
     return head + struct.pack(f">{len(groups)}h", *groups)
 
 
-def _large_numbers(values: pa.Array) -> pa.Array:
-    """Return fields of numbers that 64 bits of billionths do not hold; they are rare, so one by one."""
+def _one_by_one(values: pa.Array) -> pa.Array:
+    """Return fields of few numbers, or of such as 64 bits of billionths do not hold."""
     fields = []
     for value in values.to_pylist():
         data = None if value is None else numeric_bytes(value)
@@ -133,13 +135,15 @@ def _large_numbers(values: pa.Array) -> pa.Array:
 
 
 def _numbers(values: pa.Array) -> pa.Array:
-    """Return fields of numeric, as `numeric_bytes` gives them, all at once."""
+    """Return fields of numeric, as `numeric_bytes` gives them, all at once where there are many."""
+    if len(values) < A_FEW:
+        return _one_by_one(values)
     is_null = _is_null(values)
     decimals = pc.fill_null(pc.cast(values, DECIMAL), pa.scalar(Decimal(0), DECIMAL))
     words = np.frombuffer(decimals.buffers()[1], dtype="<i8")[2 * decimals.offset :][: 2 * len(decimals)]
     low, high = words.reshape(-1, 2).T
     if (high != low >> 63).any() or (low == np.iinfo(np.int64).min).any():
-        return _large_numbers(values)
+        return _one_by_one(values)
     whole, part = np.divmod(np.abs(low), 1_000_000_000)
     groups = np.empty((len(low), GROUPS), dtype=np.int64)
     for place in range(GROUPS_BEFORE):

@@ -186,7 +186,7 @@ class PostgresWarehouse(Session):
 
     def begin(self, run_id: str, token: str) -> Batch:
         """Begin a load transaction; by the token it can be found later."""
-        return Batch(self.connection, self.schemas, run_id, token, self.require_fence, work=self._work)
+        return Batch(self.connection, self.schemas, run_id, token, self.require_fence)
 
     @persistent
     def has_landed(self, token: str) -> bool:

@@ -15,7 +15,6 @@ from etl_pipeline.core.errors import StopRunError
 from etl_pipeline.core.names import FIXED_PATH, Schemas
 from etl_pipeline.core.settings import redact
 from load.retrying import PAUSES, is_not_ready, with_retries
-from load.work import WorkTables
 
 log = logging.getLogger(__name__)
 RUN_LOCK_SPACE = 7_310_002
@@ -104,7 +103,6 @@ class Session:
         self._reopen = reopen
         self._is_locked = False
         self._runner: str | None = None
-        self._work = WorkTables()
 
     def _rows(self, statement: str, arguments: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
         with self.connection.cursor() as cursor:

@@ -17,13 +17,57 @@ create table if not exists {{ silver }}.position (
 comment on table {{ silver }}.position is
 'On-hand of every stock key: latest count plus what moved after it. Each touched key is recomputed from the ledger.';
 
+create index if not exists position_anchor on {{ silver }}.position (anchor_at) where anchor_at is not null;
 create index if not exists fact_count_whole on {{ silver }}.fact_count (location_id, count_document)
 where scope = 'location' and absence = 'zero';
 
 -- The truth query that it is kept by, silver.stock_from_ledger, is in rendered/stock_from_ledger.sql.
--- refresh_position(k, only_added): only_added says that no fact was closed, so that no key can have gone.
+-- refresh_position(k): keys in pg_temp.recomputed_key are asked of their ledger; to the others what moved is added.
+-- Laws 5 and 9 ask the ledger again, before the COMMIT.
 drop function if exists {{ silver }}.refresh_position(bigint);
-create or replace function {{ silver }}.refresh_position(at_known bigint, only_added boolean default false)
+drop function if exists {{ silver }}.refresh_position(bigint, boolean);
+create or replace function {{ silver }}.refresh_position(at_known bigint)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    recomputed bigint := 0;
+    added bigint;
+begin
+    if exists (select 1 from pg_temp.recomputed_key) then
+        recomputed := {{ silver }}.recompute_position(at_known);
+    end if;
+
+    insert into {{ silver }}.position as p
+    select
+        m.product_id, m.location_id, m.state, m.bin_code, m.lot_code, m.quantity, false, null, null, m.last_at, at_known
+    from pg_temp.moved as m
+    where
+        m.first_at is not null
+        and not exists (
+            select 1
+            from pg_temp.recomputed_key as r
+            where r.product_id = m.product_id and r.location_id = m.location_id
+        )
+    order by m.product_id, m.location_id
+    on conflict (product_id, location_id, state, bin_code, lot_code) do update
+        set
+            quantity = p.quantity + excluded.quantity,
+            last_movement_at = greatest(p.last_movement_at, excluded.last_movement_at),
+            known = excluded.known
+        where
+            excluded.quantity <> 0
+            or p.last_movement_at is null
+            or p.last_movement_at < excluded.last_movement_at;
+    get diagnostics added = row_count;
+    return recomputed + added;
+end
+$$;
+comment on function {{ silver }}.refresh_position(bigint) is
+'Bring silver.position up to a load: add what moved, recompute the rest; returns how many rows changed.';
+
+create or replace function {{ silver }}.recompute_position(at_known bigint)
 returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -31,34 +75,25 @@ as $$
 declare
     changed bigint;
 begin
-    create temporary table if not exists fresh_position as
-    select
-        p.product_id, p.location_id, p.state, p.bin_code, p.lot_code, p.quantity, p.is_anchored, p.anchor_at,
-        p.anchor_quantity, p.last_movement_at
-    from {{ silver }}.position as p
-    with no data;
-    delete from pg_temp.fresh_position;
     insert into pg_temp.fresh_position
-    select s.* from {{ silver }}.stock_from_ledger('infinity', at_known) as s;
+    select s.* from {{ silver }}.stock_of_recomputed_keys('infinity', at_known) as s;
     perform {{ silver }}.know_size('fresh_position');
 
-    if not only_added then
-        delete from {{ silver }}.position as p
-        using pg_temp.touched_key as t
-        where
-            p.product_id = t.product_id
-            and p.location_id = t.location_id
-            and not exists (
-                select 1
-                from pg_temp.fresh_position as f
-                where
-                    f.product_id = p.product_id
-                    and f.location_id = p.location_id
-                    and f.state = p.state
-                    and f.bin_code = p.bin_code
-                    and f.lot_code = p.lot_code
-            );
-    end if;
+    delete from {{ silver }}.position as p
+    using pg_temp.recomputed_key as t
+    where
+        p.product_id = t.product_id
+        and p.location_id = t.location_id
+        and not exists (
+            select 1
+            from pg_temp.fresh_position as f
+            where
+                f.product_id = p.product_id
+                and f.location_id = p.location_id
+                and f.state = p.state
+                and f.bin_code = p.bin_code
+                and f.lot_code = p.lot_code
+        );
 
     insert into {{ silver }}.position as p
     select f.*, at_known
@@ -81,5 +116,5 @@ begin
     return changed;
 end
 $$;
-comment on function {{ silver }}.refresh_position(bigint, boolean) is
-'Recompute the touched keys of silver.position from the ledger; returns how many rows changed.';
+comment on function {{ silver }}.recompute_position(bigint) is
+'Recompute the keys in pg_temp.recomputed_key from the ledger; returns how many rows changed.';

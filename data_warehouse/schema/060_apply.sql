@@ -283,7 +283,11 @@ $$;
 comment on function {{ silver }}.place_records(bigint, bigint[], bigint[]) is
 'Identity of a batch: which records are new, which revisions came or went.';
 
--- touch_keys(): which stock keys the changed records concern, before or after.
+-- touch_keys(): which stock keys the changed records concern, before or after, and which of them have to be recomputed
+-- from their ledger. Where all that is new of a key is movements that came, what they add is noted in pg_temp.moved, and
+-- refresh_position adds it; it is wrong for keys whose older events mean something else now, and those are recomputed:
+--   facts were closed or opened again, a count came, the code was merged or counted by its survivor, or a count of the
+--   whole location speaks about goods that are known now to have been there before it.
 create or replace function {{ silver }}.touch_keys()
 returns bigint
 language plpgsql
@@ -296,6 +300,7 @@ begin
     select m.product_id, m.location_id
     from pg_temp.changed_record as c
     inner join {{ silver }}.fact_movement as m on c.record_id = m.record_id
+    where not c.is_new
     union
     select o.product_id, o.location_id
     from pg_temp.changed_record as c
@@ -310,13 +315,65 @@ begin
         inner join {{ silver }}.fact_count as o on c.record_id = o.record_id
         where o.scope = 'location' and o.absence = 'zero'
     );
-    perform {{ silver }}.know_size('touched_key');
     perform {{ silver }}.touch_members();
+
+    insert into pg_temp.moved
+    select
+        m.product_id, m.location_id, m.state, m.bin_code, m.lot_code,
+        coalesce(sum(case when m.role = 'authority' and m.known_to is null then m.quantity end), 0) as quantity,
+        min(case when m.role = 'authority' and m.known_to is null then m.event_time end) as first_at,
+        max(case when m.role = 'authority' and m.known_to is null then m.event_time end) as last_at
+    from pg_temp.changed_record as c
+    inner join {{ silver }}.fact_movement as m on c.record_id = m.record_id
+    where c.is_new
+    group by m.product_id, m.location_id, m.state, m.bin_code, m.lot_code;
+    perform {{ silver }}.know_size('moved');
+
+    insert into pg_temp.recomputed_key
+    select t.product_id, t.location_id from pg_temp.touched_key as t
+    union
+    select m.product_id, m.location_id
+    from {{ silver }}.merge_link as l
+    inner join {{ silver }}.product_key as k on l.member_code = k.product_code
+    inner join pg_temp.moved as m on k.product_id = m.product_id
+    union
+    select m.product_id, m.location_id
+    from (
+        select o.location_id, max(o.event_time) as last_at
+        from {{ silver }}.fact_count as o
+        where o.scope = 'location' and o.absence = 'zero' and o.known_to is null and o.role = 'authority'
+        group by o.location_id
+    ) as w
+    inner join pg_temp.moved as m on w.location_id = m.location_id and w.last_at > m.first_at;
+    -- What moved before its key was counted: nearly always there is none, and an index says so.
+    if (select max(p.anchor_at) from {{ silver }}.position as p) >= (select min(m.first_at) from pg_temp.moved as m) then
+        insert into pg_temp.recomputed_key
+        select m.product_id, m.location_id
+        from pg_temp.moved as m
+        inner join {{ silver }}.position as p
+            on
+                m.product_id = p.product_id
+                and m.location_id = p.location_id
+                and m.state = p.state
+                and m.bin_code = p.bin_code
+                and m.lot_code = p.lot_code
+        where p.anchor_at >= m.first_at
+        except
+        select r.product_id, r.location_id from pg_temp.recomputed_key as r;
+    end if;
+    perform {{ silver }}.know_size('recomputed_key');
+
+    insert into pg_temp.touched_key
+    select m.product_id, m.location_id from pg_temp.moved as m
+    except
+    select t.product_id, t.location_id from pg_temp.touched_key as t;
+    perform {{ silver }}.know_size('touched_key');
     select count(*) into touched from pg_temp.touched_key;
     return touched;
 end
 $$;
-comment on function {{ silver }}.touch_keys() is 'Fill pg_temp.touched_key from the changed records.';
+comment on function {{ silver }}.touch_keys() is
+'Fill pg_temp.touched_key, moved and recomputed_key from the changed records.';
 
 -- set_aside(k): keep what could not be judged; close what was judged again.
 create or replace function {{ silver }}.set_aside(at_known bigint)

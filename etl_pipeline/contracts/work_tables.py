@@ -46,6 +46,11 @@ NOTED_TABLES: dict[str, dict[str, str]] = {
     },
     "copied": {"one": "bigint", "other": "bigint"},
     "touched_key": {"product_id": "integer", "location_id": "integer"},
+    "recomputed_key": {"product_id": "integer", "location_id": "integer"},
+    "moved": {
+        "product_id": "integer", "location_id": "integer", "state": "text", "bin_code": "text", "lot_code": "text",
+        "quantity": "numeric", "first_at": "timestamptz", "last_at": "timestamptz",
+    },
     "touched_order": {"order_document": "text"},
     "fresh_position": {
         "product_id": "integer", "location_id": "integer", "state": "text", "bin_code": "text", "lot_code": "text",

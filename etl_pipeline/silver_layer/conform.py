@@ -17,7 +17,7 @@ from etl_pipeline.silver_layer.columns import Columns
 from etl_pipeline.silver_layer.conditions import holds, scalar_text
 from etl_pipeline.silver_layer.facts import Setting, make_facts
 from etl_pipeline.silver_layer.identity import identify
-from etl_pipeline.silver_layer.judge import Judge
+from etl_pipeline.silver_layer.judge import JUDGED_COLUMNS, Judge
 from etl_pipeline.silver_layer.lookups import Lookups
 from etl_pipeline.silver_layer.times import INSTANT, parse_instants
 from etl_pipeline.silver_layer.values import Bench, as_value, number_of, text_of, within_code_length
@@ -263,6 +263,10 @@ def _led_to(part: np.ndarray, made: Made, bad: np.ndarray) -> set[tuple[int, str
 
 
 def _set_aside(addresses: Addresses, part: np.ndarray, judge: Judge, is_out: np.ndarray) -> pd.DataFrame:
+    if not judge.is_bad.any():
+        return pd.DataFrame(
+            {name: [] for name in ("record_no", "line_no", "byte_start", "byte_end", "part", *JUDGED_COLUMNS[1:])}
+        )
     verdicts = judge.verdicts()
     verdicts = verdicts[~is_out[verdicts["row"].to_numpy(dtype=np.int64)]] if len(verdicts) else verdicts
     rows = verdicts["row"].to_numpy(dtype=np.int64)

@@ -24,6 +24,8 @@ class Lookups:
 
     references: References
     used: dict[str, set[str]] = field(default_factory=dict)
+    # (set, column or None for its keys) -> the same as Arrow, made once a chunk.
+    _arrays: dict[tuple[str, str | None], pa.Array] = field(default_factory=dict)
 
     def note(self, name: str, keys: pa.Array) -> None:
         """Remember that these keys of a set were asked for."""
@@ -41,13 +43,11 @@ class Lookups:
         frame = self.references.sets.get(name)
         if frame is None or not len(frame):
             return pa.nulls(len(keys), pa.string()), pa.repeat(pa.scalar(False), len(keys))
-        place = pc.index_in(keys, value_set=self._index(name, frame), skip_nulls=True)
+        place = pc.index_in(keys, value_set=self._array(name, frame), skip_nulls=True)
         found = pc.is_valid(place)
         if attribute not in frame.columns:
             return pa.nulls(len(keys), pa.string()), found
-        # A frame that was put together from several readings comes in as many chunks.
-        attributes = as_array(pa.array(frame[attribute].array, pa.string(), from_pandas=True))
-        return as_array(attributes.take(place)), found
+        return as_array(self._array(name, frame, attribute).take(place)), found
 
     def knows(self, name: str, keys: pa.Array) -> pa.Array:
         """Return whether each key is in a set."""
@@ -55,7 +55,7 @@ class Lookups:
         frame = self.references.sets.get(name)
         if frame is None or not len(frame):
             return pa.repeat(pa.scalar(False), len(keys))
-        return pc.is_in(keys, value_set=self._index(name, frame), skip_nulls=True)
+        return pc.is_in(keys, value_set=self._array(name, frame), skip_nulls=True)
 
     def find_at(self, name: str, attribute: str, keys: pa.Array, times: pa.Array | None) -> tuple[pa.Array, pa.Array]:
         """Like `find`, where a key may mean several things one after the other: each row gets what held at its time."""
@@ -81,6 +81,10 @@ class Lookups:
                 out[row] = history[attribute].iloc[place]
         return pa.array(out, pa.string()), found
 
-    @staticmethod
-    def _index(name: str, frame: pd.DataFrame) -> pa.Array:
-        return as_array(pa.array(frame.index, pa.string()))
+    def _array(self, name: str, frame: pd.DataFrame, attribute: str | None = None) -> pa.Array:
+        """Return the keys of a set, or one of its attributes."""
+        if (name, attribute) not in self._arrays:
+            values = frame.index if attribute is None else frame[attribute].array
+            # A frame that was put together from several readings comes in as many chunks.
+            self._arrays[name, attribute] = as_array(pa.array(values, pa.string(), from_pandas=True))
+        return self._arrays[name, attribute]

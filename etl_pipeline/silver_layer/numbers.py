@@ -39,7 +39,9 @@ class Numbers:
 
 def mask(values: pa.Array) -> np.ndarray:
     """Return a boolean Arrow array as a numpy mask; null is False."""
-    return np.asarray(pc.fill_null(values, False).to_numpy(zero_copy_only=False), dtype=bool)
+    if values.null_count:
+        values = pc.fill_null(values, False)
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _plain(text: pa.Array, decimal: str, thousands: str) -> tuple[pa.Array, np.ndarray]:

@@ -102,15 +102,16 @@ class Warehouse:
     def settle(self) -> None:
         """Recompute every position, as the load does for the keys it touched."""
         with psycopg2.connect(self.url) as connection, connection.cursor() as cursor:
+            cursor.execute("select silver.open_work()")
             cursor.execute(
-                "create temporary table touched_key on commit drop as "
+                "insert into recomputed_key "
                 "select product_id, location_id from silver.fact_movement union "
                 "select product_id, location_id from silver.fact_count union "
                 "select product_id, location_id from silver.position"
             )
             cursor.execute("select silver.refresh_position(%s)", (self.known,))
             cursor.execute(
-                "create temporary table touched_order on commit drop as "
+                "insert into touched_order "
                 "select order_document from silver.fact_demand union "
                 "select order_document from silver.fact_supply union "
                 "select order_document from silver.demand_line union "

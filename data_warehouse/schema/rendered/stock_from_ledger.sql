@@ -1,6 +1,7 @@
 -- The truth query of on-hand. There is no second copy: ddl.py renders this text once for each place that the keys may
 -- come from, by filling in the marks for them.
---   stock_from_ledger(at, at_known): the keys in pg_temp.touched_key. Used by the load and the rebuild.
+--   stock_from_ledger(at, at_known): the keys in pg_temp.touched_key. Used by the rebuild and by law 5 over everything.
+--   stock_of_recomputed_keys(at, at_known): the keys in pg_temp.recomputed_key. Used by the load.
 --   stock_of_keys(products, locations, at, at_known): the keys in two arrays, pair by pair; it needs no temporary
 --   table, so anybody may ask. Used by gold.stock_as_of, gold.stock_explanation and snapshots.
 --   stock_of_few_keys(...): the same for a handful, with a plan that is kept. Used by the laws.
