@@ -1,20 +1,16 @@
 """Asks gold, and nothing but gold: as a reader, in one snapshot, so that all figures of the page are of one moment."""
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import psycopg2
-from psycopg2 import errors, extensions, sql
+from psycopg2 import errors, extensions
 from psycopg2.extras import RealDictCursor
 
 from etl_pipeline.core.names import Schemas
 
 MOST_SHOWN = 20
-KEPT = ("availability", "stock_risk")
-"""Views of every product and place that several sections of the page ask: read once, into tables of the session."""
 _TIMES = (1184, 1114)
 _DAYS = (1082,)
 
@@ -32,12 +28,14 @@ class Query:
         order: what the worst is, by columns of the body.
         listed: which rows are worth listing; totals count the others, too.
         totals: name -> condition; how many rows of the body meet it.
+        beside: another select, over the body's rows as `worst`: what it finds is told beside them, for one reading.
     """
 
     body: str
     order: str
     listed: str = "true"
     totals: Mapping[str, str] = field(default_factory=dict)
+    beside: str = "select 1 where false"
 
     def for_people(self) -> str:
         """Return the query that lists everything."""
@@ -46,13 +44,17 @@ class Query:
                           f"order by {self.order}"])  # fmt: skip
 
     def for_page(self) -> str:
-        """Return the query that lists the first rows, each with the counts of all."""
+        """Return the query that lists the first rows, each with the counts of all; one row where none is listed."""
         counted = {"of_listed": self.listed, **self.totals}
-        sums = [
-            f", sum(case when {condition} then 1 else 0 end) over () as {name}" for name, condition in counted.items()
-        ]
-        return "\n".join(["with worst as (", self.body, ")", f"select *, ({self.listed}) as is_listed", *sums,
-                          "from worst", f"order by is_listed desc nulls last, {self.order} limit %s"])  # fmt: skip
+        sums = ", ".join(f"count(*) filter (where {condition}) as {name}" for name, condition in counted.items())
+        return "\n".join([
+            "with worst as (", self.body, "),",
+            "told_beside as (select json_agg(b) as beside from (", self.beside, ") as b),",
+            f"counted as (select {sums},", "(select beside from told_beside) as beside from worst),",
+            "listed as (select * from worst", f"where {self.listed} order by {self.order} limit %s),",
+            f"placed as (select *, row_number() over (order by {self.order}) as place_on_page", "from listed)",
+            "select * from counted left join placed on true order by place_on_page",
+        ])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,48 +66,36 @@ class Listing:
         total: how many rows there are in all.
         counts: the query's totals; all 0 where nothing was found.
         query: how to get all of it.
+        beside: what the query found beside them.
     """
 
     rows: list[dict[str, Any]]
     total: int
     counts: dict[str, int]
     query: str
+    beside: list[dict[str, Any]] = field(default_factory=list)
 
 
 class GoldReader:
-    """A connection that reads gold."""
+    """A connection that reads gold.
+
+    Attributes:
+        schemas: the environment.
+        as_of: the latest instant that the files tell of, once somebody has asked for it.
+    """
 
     def __init__(self, connection: extensions.connection, schemas: Schemas) -> None:
         """Begin the snapshot: nothing that is loaded meanwhile is seen, and nothing can be changed."""
         self._connection = connection
         self.schemas = schemas
+        self.as_of: str | None = None
         connection.rollback()
         connection.set_session(isolation_level="REPEATABLE READ")
         # As text: a date of the year 20250 or infinity is data like any other, and Python's own types refuse it.
         extensions.register_type(extensions.new_type(_TIMES, "MINUTE", _minute), connection)
         extensions.register_type(extensions.new_type(_DAYS, "DAY", lambda value, _: value), connection)
-        self._kept = self._keep()
-
-    def _keep(self) -> dict[str, str]:
-        """Read the views that several sections ask; return mark -> table. Who may make no table reads them again."""
-        kept: dict[str, str] = {}
-        with self._connection.cursor() as cursor:
-            for view in KEPT:
-                mark = f"{{{{ gold }}}}.{view}"
-                try:
-                    with _kept_open(cursor):
-                        kept_as = sql.Identifier(f"kept_{view}")
-                        cursor.execute(
-                            sql.SQL("create temporary table {} on commit drop as select * from {}").format(
-                                kept_as, sql.Identifier(self.schemas.gold, view)
-                            )
-                        )
-                        cursor.execute(sql.SQL("analyze pg_temp.{}").format(kept_as))
-                except (MissingViewError, errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction):
-                    continue
-                kept[mark] = f"pg_temp.kept_{view}"
+        with connection.cursor() as cursor:
             cursor.execute("set transaction read only")
-        return kept
 
     def rows(self, statement: str, arguments: Any = None) -> list[dict[str, Any]]:
         """Return the rows of a query.
@@ -114,22 +104,21 @@ class GoldReader:
             MissingViewError: gold has no such view.
         """
         with self._connection.cursor(cursor_factory=RealDictCursor) as cursor, _kept_open(cursor):
-            for mark, table in self._kept.items():
-                statement = re.sub(rf"{re.escape(mark)}\b", table, statement)
             cursor.execute(self.schemas.render(statement), arguments)
             return [dict(row) for row in cursor.fetchall()]
 
     def list(self, query: Query, most: int = MOST_SHOWN) -> Listing:
         """Return the worst rows of a query, and how many there are."""
         found = self.rows(query.for_page(), (most,))
-        counts = {name: int(found[0][name]) if found else 0 for name in ("of_listed", *query.totals)}
-        extra = {"is_listed", *counts}
-        rows = [{k: v for k, v in row.items() if k not in extra} for row in found if row["is_listed"]]
-        return Listing(rows, counts.pop("of_listed"), counts, self.schemas.render(query.for_people()))
+        counts = {name: int(found[0][name]) for name in ("of_listed", *query.totals)}
+        extra = {"place_on_page", "beside", *counts}
+        rows = [{k: v for k, v in row.items() if k not in extra} for row in found if row["place_on_page"]]
+        told = self.schemas.render(query.for_people())
+        return Listing(rows, counts.pop("of_listed"), counts, told, found[0]["beside"] or [])
 
-    def value(self, statement: str) -> Any:
+    def value(self, statement: str, arguments: Any = None) -> Any:
         """Return the only value of a query."""
-        return next(iter(self.rows(statement)[0].values()))
+        return next(iter(self.rows(statement, arguments)[0].values()))
 
 
 @contextmanager
@@ -141,11 +130,6 @@ def _kept_open(cursor: extensions.cursor) -> Iterator[None]:
     except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName) as error:
         cursor.execute("rollback to savepoint asked")
         raise MissingViewError(str(error).splitlines()[0]) from error
-    except (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction):
-        cursor.execute("rollback to savepoint asked")
-        raise
-    except psycopg2.Error:
-        raise
     else:
         cursor.execute("release savepoint asked")
 

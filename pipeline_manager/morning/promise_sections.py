@@ -8,11 +8,18 @@ from pipeline_manager.morning.page import Section, Table, sentence_of
 from pipeline_manager.morning.plots import BAD, PLAIN, WARN, columns_by_day, stacked_bars
 
 DAYS, MOST_SHORT = 28, 100_000
+# Both ask first whether there is anything of the kind at all: where there is not, nobody reads all that is promised.
 SHORTAGES = Query(
     """
     select product_code, location_code, min(day) filter (where shortage > 0) as short_from,
         max(shortage) as most_short, sum(demand) as demand, sum(supply) as supply
     from {{ gold }}.atp
+    where
+        exists (select 1 from {{ gold }}.open_demand where open > 0)
+        and (product_code, location_code) in (
+            select product_code, location_code from {{ gold }}.availability
+            where reserved_hard + reserved_soft + transfer_reserved > 0
+        )
     group by product_code, location_code
 """,
     "short_from, most_short desc, product_code, location_code",
@@ -24,7 +31,9 @@ OVER_ALLOCATED = Query(
     select product_code, location_code, available, sum(unconsumed_allocation) as set_apart,
         sum(unconsumed_allocation) - available as too_much
     from {{ gold }}.availability
-    where is_over_allocated and channel_code is not null
+    where
+        is_over_allocated and channel_code is not null
+        and exists (select 1 from {{ gold }}.stock_policy where channel_code is not null)
     group by product_code, location_code, available
 """,
     "too_much desc, product_code, location_code",

@@ -35,7 +35,20 @@ SECTIONS: dict[str, tuple[str, Callable[[GoldReader], Section]]] = {
     "safety": ("Safety stock", safety_stock),
 }
 _IS_LOADED = "select exists (select 1 from {{ gold }}.feed_file) as is_loaded"
-_AS_OF = "select nullif(max(as_of), '-infinity') as as_of from {{ gold }}.availability"
+# All rows of availability tell the same instant, so one product's will do; all are read where the first have none.
+_AS_OF = """
+    select nullif(coalesce(
+        (
+            select a.as_of
+            from (select product_code from {{ gold }}.product limit 20) as p
+            cross join lateral (
+                select as_of from {{ gold }}.availability where product_code = p.product_code limit 1
+            ) as a
+            limit 1
+        ),
+        (select max(as_of) from {{ gold }}.availability)
+    ), '-infinity') as as_of
+"""
 _LAST_FILE = "select max(logical_time) as as_of from {{ gold }}.feed_file where status = 'loaded'"
 _ADVICE = (
     "<h2>Nothing has been loaded yet</h2><p>Put what your systems send into the inbox, then load it: "
@@ -131,10 +144,12 @@ def make_page(gold: GoldReader) -> str:
     try:
         if not gold.value(_IS_LOADED):
             return render_empty(title, "The warehouse is empty.", _ADVICE)
-        as_of = gold.value(_AS_OF) or gold.value(_LAST_FILE)
+        gold.as_of = gold.value(_LAST_FILE) or gold.value(_AS_OF)
     except MissingViewError:
         return render_empty(title, "The warehouse is empty.", _ADVICE)
-    told = f"As of {as_of} UTC, the latest instant that the files tell of." if as_of else "No file tells of an instant."
+    told = "No file tells of an instant."
+    if gold.as_of:
+        told = f"As of {gold.as_of} UTC, the latest instant that the files tell of."
     return render_page(title, told, [_made(gold, anchor) for anchor in SECTIONS])
 
 

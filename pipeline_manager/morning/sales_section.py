@@ -10,6 +10,8 @@ from pipeline_manager.morning.promise_sections import DAYS, days_from
 
 MOST_CURRENCIES, MOST_PLACES = 3, 10_000
 LAST_DAY = "select max(business_date) as last_day from {{ gold }}.sales_daily"
+LAST_DAY_OF_LATE = LAST_DAY + " where business_date > cast(%(as_of)s as date) - 7"
+"""Asked first: where anything was sold lately, the last day of all is among those, and no other has to be read."""
 BY_DAY = """
     select currency, business_date, sum(net_amount) as net_amount
     from {{ gold }}.sales_daily where business_date > cast(%(last)s as date) - %(days)s
@@ -32,7 +34,7 @@ BY_PLACE = """
 
 def sales(gold: GoldReader) -> Section:
     """Say what was sold in the last week, beside the week before."""
-    last = gold.value(LAST_DAY)
+    last = (gold.as_of and gold.value(LAST_DAY_OF_LATE, {"as_of": gold.as_of})) or gold.value(LAST_DAY)
     if last is None:
         return Section("sales", "Sales", "none", True, "No sale is known: no feed yields sales.")
     found = gold.list(

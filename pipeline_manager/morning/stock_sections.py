@@ -38,11 +38,11 @@ RISKS = Query(
         "out_of_stock": "what = 'out_of_stock'",
         "below_safety_stock": "what = 'below_safety_stock'",
     },
+    beside="""
+        select location_code, what, count(*) as products, sum(count(*)) over (partition by location_code) as of_place
+        from worst group by location_code, what order by of_place desc, location_code, what
+    """,
 )
-RISKS_BY_PLACE = """
-    select location_code, what, count(*) as products, sum(count(*)) over (partition by location_code) as of_place
-    from {{ gold }}.stock_risk group by location_code, what order by of_place desc, location_code, what
-"""
 RISK_KINDS = {
     "negative": ("below zero", BAD),
     "out_of_stock": ("nothing there", WARN),
@@ -100,9 +100,7 @@ def stock_at_risk(gold: GoldReader) -> Section:
         return Section(
             "risk", "Stock at risk", "none", True, "Nothing is below zero, gone, or lower than wanted. Nothing to do."
         )
-    bars = [
-        (row["location_code"], RISK_KINDS[row["what"]][0], float(row["products"])) for row in gold.rows(RISKS_BY_PLACE)
-    ]
+    bars = [(row["location_code"], RISK_KINDS[row["what"]][0], float(row["products"])) for row in found.beside]
     counts = found.counts
     kinds = {
         "{} are below zero: find the missing record, or count": counts["negative"],

@@ -19,6 +19,11 @@
     select cast({{ first_day }} + n as date) as day from generate_series(0, {{ last_day }} - {{ first_day }}) as s (n)
 {%- endmacro %}
 
+{# How many numbers of an array, those below zero taken for zero, are less than a number; 0 where there is no array. #}
+{% macro count_below(numbers, limit) -%}
+    (select count(*) from unnest({{ numbers }}) as s (n) where greatest(0, s.n) < {{ limit }})
+{%- endmacro %}
+
 {# Written after the `as` of a CTE: its rows are found before those that it is joined with. #}
 {% macro found_first() -%}
     materialized

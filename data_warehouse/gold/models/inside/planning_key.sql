@@ -7,7 +7,7 @@
 -- less its mean is what is required; the quantile by Wilson and Hilferty's cube.
 -- Grain: one row per product and location with stock, an open order, or a level of its own; not what is never stocked
 -- or not bought any more.
--- Reads: promise_key, stock_policy, service_factor, lead_time, best_offer, silver.demand_rate, dim_product.
+-- Reads: promise_stock, stock_policy, service_factor, lead_time, best_offer, silver.demand_rate, dim_product.
 -- Used by: safety_stock, reorder_proposal.
 with
 
@@ -17,7 +17,7 @@ key as (
         location_code,
         sellable,
         available
-    from {{ ref('promise_key') }}
+    from {{ ref('promise_stock') }}
 ),
 
 policy as (
@@ -66,18 +66,26 @@ offered as (
     select * from {{ ref('best_offer') }}
 ),
 
-place as (
-    select
-        product_code,
-        location_code
-    from key
-    union
-    select
-        p.product_code,
-        p.location_code
+-- Levels of a place that nothing stands at and nobody ordered for are keys, too.
+level_here as (
+    select p.*
     from policy as p
     left join survivor as v on p.product_code = v.product_code
     where p.location_code is not null and v.product_code is null
+),
+
+-- Each side is read once, and a question about one product, or one place, reaches both.
+place as (
+    select
+        coalesce(k.product_code, h.product_code) as product_code,
+        coalesce(k.location_code, h.location_code) as location_code,
+        k.sellable,
+        k.available,
+        h.safety_stock,
+        h.reorder_point,
+        h.service_level
+    from key as k
+    full join level_here as h on k.product_code = h.product_code and k.location_code = h.location_code
 ),
 
 told as (
@@ -85,15 +93,15 @@ told as (
         a.product_code,
         a.location_code,
         n.as_of,
-        coalesce(k.sellable, 0) as sellable,
-        coalesce(k.available, 0) as available,
-        coalesce(h.safety_stock, e.safety_stock, i.safety_stock) as configured,
+        coalesce(a.sellable, 0) as sellable,
+        coalesce(a.available, 0) as available,
+        coalesce(a.safety_stock, e.safety_stock, i.safety_stock) as configured,
         case
-            when h.safety_stock is not null then 'place'
+            when a.safety_stock is not null then 'place'
             when e.safety_stock is not null then 'everywhere'
             when i.safety_stock is not null then 'product'
         end as configured_by,
-        coalesce(h.reorder_point, e.reorder_point, i.reorder_point) as configured_reorder_point,
+        coalesce(a.reorder_point, e.reorder_point, i.reorder_point) as configured_reorder_point,
         coalesce(s.service_level, u.service_level) as service_level,
         coalesce(s.z, u.z) as z,
         r.in_stock_days,
@@ -122,11 +130,9 @@ told as (
     from place as a
     cross join latest as n
     cross join usual_level as u
-    left join key as k on a.product_code = k.product_code and a.location_code = k.location_code
-    left join policy as h on a.product_code = h.product_code and a.location_code = h.location_code
     left join policy as e on a.product_code = e.product_code and e.location_code is null
     left join item as i on a.product_code = i.product_code
-    left join named_level as s on coalesce(h.service_level, e.service_level) = s.service_level
+    left join named_level as s on coalesce(a.service_level, e.service_level) = s.service_level
     left join rate as r on a.product_code = r.product_code and a.location_code = r.location_code
     left join lead_time as t on a.product_code = t.product_code and a.location_code = t.location_code
     left join offered as o on a.product_code = o.product_code
@@ -152,7 +158,8 @@ planning_key as (
     select
         o.*,
         case
-            when o.demand_kind = 'none' then 0
+            -- No demand is known: asked first, for the kind of demand is reckoned anew where it is asked for.
+            when o.demand_days is null then 0
             when o.lead_time_mean is null then null
             when o.demand_kind in ('smooth', 'erratic') or o.lead_demand = 0
                 then round(greatest(0, o.z * sqrt(o.lead_variance)), 6)

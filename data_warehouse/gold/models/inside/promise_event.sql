@@ -111,7 +111,8 @@ promise_event as (
             when date_trunc('day', at_time at time zone zone_name) = at_time at time zone zone_name
                 then cast(at_time at time zone zone_name as date)
             else cast(at_time at time zone zone_name as date) + 1
-        end as day
+        end as day,
+        cast(as_of at time zone zone_name as date) as today
     from dated
 )
 

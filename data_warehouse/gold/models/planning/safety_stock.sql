@@ -36,16 +36,14 @@ day_stock as (
     group by s.snapshot_id, coalesce(v.survivor_code, s.product_code), s.location_code
 ),
 
-breach as (
+day_list as (
     select
-        k.product_code,
-        k.location_code,
+        product_code,
+        location_code,
         count(*) as sealed_days,
-        sum(case when greatest(0, d.sellable) < k.configured then 1 else 0 end) as days_in_breach
-    from key as k
-    inner join day_stock as d on k.product_code = d.product_code and k.location_code = d.location_code
-    where k.configured > 0
-    group by k.product_code, k.location_code
+        array_agg(sellable) as sellable_by_day
+    from day_stock
+    group by product_code, location_code
 ),
 
 safety_stock as (
@@ -67,15 +65,21 @@ safety_stock as (
         {{ plain('k.lead_time_variance') }} as lead_time_variance,
         k.lead_time_lines,
         k.lead_time_source,
-        {{ plain('k.configured - k.required') }} as drift,
-        {{ plain('round(100 * (k.configured - k.required) / nullif(k.required, 0), 2)') }} as drift_percent,
+        case when k.configured is not null then {{ plain('k.configured - k.required') }} end as drift,
+        case
+            when k.configured is not null
+                then {{ plain('round(100 * (k.configured - k.required) / nullif(k.required, 0), 2)') }}
+        end as drift_percent,
         {{ plain('k.available') }} as available,
         {{ plain('greatest(0, k.configured - k.available)') }} as gap,
-        coalesce(b.days_in_breach, 0) as days_in_breach,
-        coalesce(b.sealed_days, 0) as sealed_days,
+        case
+            when k.configured > 0 then {{ count_below('d.sellable_by_day', 'k.configured') }}
+            else 0
+        end as days_in_breach,
+        case when k.configured > 0 then coalesce(d.sealed_days, 0) else 0 end as sealed_days,
         k.as_of
     from key as k
-    left join breach as b on k.product_code = b.product_code and k.location_code = b.location_code
+    left join day_list as d on k.product_code = d.product_code and k.location_code = d.location_code
 )
 
 select * from safety_stock

@@ -14,29 +14,19 @@ event as (
     select * from {{ ref('promise_event') }}
 ),
 
+-- An idle line of today beside each open one, so that what is due later says how it is from today on.
 line as (
     select
-        product_code,
-        location_code,
-        today as day,
-        sellable,
-        0 as supply,
-        0 as demand,
-        buffer + staleness_reserve as kept_back,
-        today
-    from start
-    where today is not null
-    union all
-    select
-        product_code,
-        location_code,
-        day,
-        0 as sellable,
-        supply,
-        demand,
-        0 as kept_back,
-        cast(null as date) as today
-    from event
+        e.product_code,
+        e.location_code,
+        e.today,
+        d.day,
+        d.supply,
+        d.demand
+    from event as e
+    cross join lateral (
+        values (e.day, e.supply, e.demand), (e.today, 0, 0)
+    ) as d (day, supply, demand)
 ),
 
 by_day as (
@@ -44,10 +34,8 @@ by_day as (
         product_code,
         location_code,
         day,
-        sum(sellable) as sellable,
         sum(supply) as supply,
         sum(demand) as demand,
-        sum(kept_back) as kept_back,
         min(today) as today
     from line
     group by product_code, location_code, day
@@ -61,37 +49,46 @@ spread as (
         supply,
         demand,
         min(today) over (partition by product_code, location_code) as first_day,
-        sum(kept_back) over (partition by product_code, location_code) as kept_back_always,
-        sum(sellable + supply - demand) over (
+        sum(supply - demand) over (
             partition by product_code, location_code
             order by day
             rows between unbounded preceding and current row
-        ) as projected
+        ) as moved
     from by_day
 ),
 
-within as (
-    select * from spread
+-- How far above or below what is there today; only of what has an open order, which is little.
+change as (
+    select
+        product_code,
+        location_code,
+        day,
+        supply,
+        demand,
+        moved,
+        min(moved) over (
+            partition by product_code, location_code
+            order by day
+            rows between current row and unbounded following
+        ) as least_moved
+    from spread
     where day <= first_day + 180
 ),
 
 atp as (
     select
-        product_code,
-        location_code,
-        day,
-        {{ plain('supply') }} as supply,
-        {{ plain('demand') }} as demand,
-        {{ plain('projected') }} as projected,
-        {{ plain('greatest(0, min(projected) over to_the_end - kept_back_always)') }} as atp,
-        {{ plain('greatest(0, -projected)') }} as shortage,
-        {{ plain('kept_back_always') }} as kept_back
-    from within
-    window to_the_end as (
-        partition by product_code, location_code
-        order by day
-        rows between current row and unbounded following
-    )
+        k.product_code,
+        k.location_code,
+        coalesce(c.day, k.today) as day,
+        {{ plain('coalesce(c.supply, 0)') }} as supply,
+        {{ plain('coalesce(c.demand, 0)') }} as demand,
+        {{ plain('k.sellable + coalesce(c.moved, 0)') }} as projected,
+        {{ plain('greatest(0, k.sellable + coalesce(c.least_moved, 0) - k.buffer - k.staleness_reserve)') }} as atp,
+        {{ plain('greatest(0, -(k.sellable + coalesce(c.moved, 0)))') }} as shortage,
+        {{ plain('k.buffer + k.staleness_reserve') }} as kept_back
+    from start as k
+    left join change as c on k.product_code = c.product_code and k.location_code = c.location_code
+    where k.today is not null
 )
 
 select * from atp

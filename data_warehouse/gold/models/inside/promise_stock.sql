@@ -1,0 +1,106 @@
+{{ config(materialized='ephemeral') }}
+-- promise_stock: what stands where, and what open reservations hold of it.
+-- Apart from what is kept back, so that who does not ask for that does not pay for it.
+-- Grain: one row per product and location with stock, an open reservation or an open purchase order.
+-- Reads: silver.position, demand_line, supply_line.   Used by: promise_key, planning_key.
+with
+
+family as (
+    select
+        product_code,
+        product_id
+    from {{ source('silver', 'product_family') }}
+),
+
+latest as (
+    select as_of from {{ ref('latest_instant') }}
+),
+
+-- The branches are plain scans of equal columns without conditions: only so does a question about one product read
+-- one product.
+told as (
+    select
+        product_id,
+        location_id,
+        quantity as on_hand,
+        case when state = 'sellable' then quantity else cast(0 as numeric) end as sellable,
+        cast(null as numeric) as reserved,
+        false as is_soft,
+        cast(null as text) as channel_code,
+        cast(null as timestamptz) as expires_at,
+        cast(1 as numeric) as open_quantity,
+        known
+    from {{ source('silver', 'position') }}
+    union all
+    select
+        product_id,
+        location_id,
+        cast(0 as numeric) as on_hand,
+        cast(0 as numeric) as sellable,
+        open_quantity as reserved,
+        is_soft,
+        channel_code,
+        expires_at,
+        open_quantity,
+        known
+    from {{ source('silver', 'demand_line') }}
+    union all
+    select
+        product_id,
+        location_id,
+        cast(0 as numeric) as on_hand,
+        cast(0 as numeric) as sellable,
+        cast(null as numeric) as reserved,
+        false as is_soft,
+        cast(null as text) as channel_code,
+        cast(null as timestamptz) as expires_at,
+        open_quantity,
+        known
+    from {{ source('silver', 'supply_line') }}
+),
+
+location as (
+    select
+        location_id,
+        location_code
+    from {{ source('silver', 'location_key') }}
+),
+
+-- Most keys have stock and no order: a sum that is filtered costs nothing where there is nothing to add.
+summed as (
+    select
+        f.product_code,
+        l.location_code,
+        sum(t.on_hand) as on_hand,
+        sum(t.sellable) as sellable,
+        coalesce(sum(t.reserved) filter (
+            where t.reserved is not null and not t.is_soft and coalesce(t.channel_code, '') <> 'transfer'
+        ), 0) as reserved_hard,
+        coalesce(sum(t.reserved) filter (where t.reserved is not null and t.is_soft), 0) as reserved_soft,
+        coalesce(sum(t.reserved) filter (
+            where t.reserved is not null and not t.is_soft and t.channel_code = 'transfer'
+        ), 0) as transfer_reserved,
+        max(t.known) as known
+    from told as t
+    inner join family as f on t.product_id = f.product_id
+    inner join location as l on t.location_id = l.location_id
+    cross join latest as n
+    where t.open_quantity > 0 and (t.expires_at is null or t.expires_at > n.as_of)
+    group by f.product_code, l.location_code
+),
+
+promise_stock as (
+    select
+        product_code,
+        location_code,
+        on_hand,
+        sellable,
+        reserved_hard,
+        reserved_soft,
+        transfer_reserved,
+        greatest(0, sellable - reserved_hard - reserved_soft - transfer_reserved) as available,
+        known
+    from summed
+)
+
+select * from promise_stock
