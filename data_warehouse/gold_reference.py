@@ -27,8 +27,13 @@ database: `\\d+ gold.stock_on_hand`.
 The views are a dbt project in `data_warehouse/gold`. Add `models/<folder>/<view>.sql` (header with grain, reads and
 used by; imports as CTEs on top; the last CTE named like the view) and describe the view and every column in the
 folder's YAML; new words for columns go to `models/columns.md`. The next run deploys what has changed: the project's
-hash is kept in `ops.setting` as `gold_version`. A rebuilt view is swapped in one transaction, and **views of others
-that depend on it are dropped with it**: build on gold inside this project. By hand:
+hash is kept in `ops.setting` as `gold_version`. All views are swapped in one transaction, and **views of others that
+depend on them are dropped with them**: build on gold inside this project.
+
+What dbt makes of the project is shipped beside it (`gold_compiled.json`; `python -m data_warehouse.gold_compiled`
+writes it anew after a change, and a test refuses drift), so a run needs no dbt. Where the project is another one, the
+next run lets dbt compile it and keeps that in `SYSTOCK_HOME/dbt`. Where it asks for more than views and plain tests
+(tables, hooks, grants, severities, macros in place of dbt's own), dbt itself deploys it, view by view. By hand:
 
 ```sh
 cd data_warehouse/gold

@@ -18,8 +18,6 @@ from etl_pipeline.core.failpoints import reached
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.progress import Progress
 from etl_pipeline.core.settings import Settings
-from extract.extract_api import extract_api
-from extract.extract_database import extract_database, source_url
 from load.postgres import FileKey, ManifestFile, PostgresWarehouse, contract_hash
 from pipeline_manager.again import tasks_again
 from pipeline_manager.decisions import all_decisions, keep_decisions
@@ -141,6 +139,9 @@ def extract_all(run: Run, settings: Settings) -> None:
     for name, contract in sorted(run.feeds.contracts.items()):
         if contract.extract is None:
             continue
+        from extract.extract_api import extract_api
+        from extract.extract_database import extract_database, source_url
+
         run.extracts = settings.home / "extracts" / run.feeds.retailer.retailer
         run.progress.step(f"extract {name}")
         url = source_url(name, contract.extract, settings.environ)

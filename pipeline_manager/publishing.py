@@ -37,11 +37,16 @@ _STOCK = """
         count(*) filter (where is_negative) as negative, count(*) filter (where not is_anchored) as unanchored
     from {{ gold }}.stock_on_hand group by location_code order by location_code
 """
+# The three worst of a kind are picked out; sorting all of them, which may be every key, would cost the most.
 _RISKS = """
-    select what, count(*) as keys,
-        (array_agg(product_code || ' at ' || location_code || ' (' || on_hand || ')'
-            order by on_hand, product_code, location_code))[1:3] as examples
-    from {{ gold }}.stock_risk group by what order by what
+    with risk as materialized (select what, product_code, location_code, on_hand from {{ gold }}.stock_risk)
+    select k.what, k.keys,
+        array(
+            select r.product_code || ' at ' || r.location_code || ' (' || r.on_hand || ')'
+            from risk as r where r.what = k.what
+            order by r.on_hand, r.product_code, r.location_code limit 3
+        ) as examples
+    from (select what, count(*) as keys from risk group by what) as k order by k.what
 """
 _ALERTS = "select kind, subject, sentence, since_known from {{ gold }}.alert order by kind, subject, alert_id"
 _SHADOWS = """
@@ -157,9 +162,11 @@ def _snapshots(warehouse: PostgresWarehouse, feeds: Feeds, report: RunReport, pr
     """Seal stock, product and sales of every closed business day that the retailer keeps."""
     connection, schemas = warehouse.connection, warehouse.schemas
     days = feeds.retailer.snapshot_days
+    if not days:
+        return
     closed = rows(connection, schemas, _CLOSED_DAYS)[0]
     last = closed["last_day"]
-    if not days or last is None or last < closed["first_day"]:
+    if last is None or last < closed["first_day"]:
         return
     progress.step("snapshots")
     first = max(closed["first_day"], last - timedelta(days=days - 1))

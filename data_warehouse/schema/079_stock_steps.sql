@@ -225,7 +225,8 @@ begin
     inner join pg_temp.rate_place as p on k.location_id = p.location_id
     inner join (
         select o.product_id, o.location_id, sum(o.quantity) as quantity, bool_or(o.is_anchored) as is_anchored
-        from {{ silver }}.position as o
+        from pg_temp.rate_key as w
+        inner join {{ silver }}.position as o on w.product_id = o.product_id and w.location_id = o.location_id
         where o.state = 'sellable'
         group by o.product_id, o.location_id
     ) as n on k.product_id = n.product_id and k.location_id = n.location_id

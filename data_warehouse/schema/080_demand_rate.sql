@@ -46,30 +46,30 @@ begin
         group by t.family_id, t.location_id, t.day
     ),
 
+    -- One window for all of it, so that the rows are gone through once.
     summed as (
         select
-            b.family_id, b.location_id, b.day, b.demand, b.returned,
+            b.*,
             sum(b.change) over so_far as on_hand,
-            max(b.is_counted) over so_far as is_counted,
-            lead(b.day) over in_time as next_day,
-            row_number() over in_time as place
+            sum(b.is_counted) over so_far as counts,
+            lead(b.day) over so_far as next_day,
+            row_number() over so_far as place
         from by_day as b
         window
-            in_time as (partition by b.family_id, b.location_id order by b.day),
-            so_far as (in_time rows between unbounded preceding and current row)
+            so_far as (
+                partition by b.family_id, b.location_id
+                order by b.day
+                rows between unbounded preceding and current row
+            )
     ),
 
     -- What was never counted and stands below zero has sold what no record brought: it was there.
-    judged as (
-        select s.*, s.on_hand > 0 or (s.on_hand < 0 and s.is_counted = 0) as is_there
-        from summed as s
-    ),
-
     opened as (
         select
-            j.*,
-            coalesce(lag(j.is_there) over (partition by j.family_id, j.location_id order by j.day), false) as was_there
-        from judged as j
+            s.*,
+            s.on_hand > 0 or (s.on_hand < 0 and s.counts = 0) as is_there,
+            s.on_hand > s.change or (s.on_hand < s.change and s.counts = s.is_counted) as was_there
+        from summed as s
     ),
 
     -- Each row says how it was up to the next; the last one, up to the end of the window.
@@ -129,6 +129,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     changed bigint;
+    added bigint;
 begin
     if days is null or days < 1 then
         raise exception 'demand is measured over one day at least, not %', coalesce(cast(days as text), 'null')
@@ -137,23 +138,35 @@ begin
     perform {{ silver }}.note_sold(days);
     perform {{ silver }}.note_observed();
     create temporary table fresh_rate on commit drop as select * from {{ silver }}.demand_rates();
+    analyze pg_temp.fresh_rate;
 
     delete from {{ silver }}.demand_rate as o
     where not exists (
         select 1 from pg_temp.fresh_rate as f
         where f.product_code = o.product_code and f.location_code = o.location_code
     );
-    insert into {{ silver }}.demand_rate as o
-    select f.* from pg_temp.fresh_rate as f order by f.location_code, f.product_code
-    on conflict (product_code, location_code) do update
-        set
-            first_day = excluded.first_day, last_day = excluded.last_day, active_days = excluded.active_days,
-            in_stock_days = excluded.in_stock_days, demand_days = excluded.demand_days, demand = excluded.demand,
-            returned = excluded.returned, mean_daily = excluded.mean_daily, variance_daily = excluded.variance_daily
-        where o is distinct from excluded;
+    update {{ silver }}.demand_rate as o
+    set
+        first_day = f.first_day, last_day = f.last_day, active_days = f.active_days,
+        in_stock_days = f.in_stock_days, demand_days = f.demand_days, demand = f.demand,
+        returned = f.returned, mean_daily = f.mean_daily, variance_daily = f.variance_daily
+    from pg_temp.fresh_rate as f
+    where
+        o.product_code = f.product_code and o.location_code = f.location_code
+        and row(o.*) is distinct from row(f.*);
     get diagnostics changed = row_count;
+
+    -- In the order of their key: the index grows at its end, and most of all when all of them are new.
+    insert into {{ silver }}.demand_rate
+    select f.* from pg_temp.fresh_rate as f
+    where not exists (
+        select 1 from {{ silver }}.demand_rate as o
+        where o.product_code = f.product_code and o.location_code = f.location_code
+    )
+    order by f.product_code, f.location_code;
+    get diagnostics added = row_count;
     drop table pg_temp.fresh_rate, pg_temp.rate_observed, pg_temp.rate_key, pg_temp.rate_move, pg_temp.rate_place;
-    return changed;
+    return changed + added;
 end
 $$;
 comment on function {{ silver }}.refresh_demand_rate(integer) is

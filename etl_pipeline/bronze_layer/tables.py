@@ -14,10 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from etl_pipeline.bronze_layer.arrow_text import as_text
 from etl_pipeline.bronze_layer.chunks import (
@@ -164,6 +162,8 @@ def _require_workbook(path: Path) -> None:
 
 def _sheet_rows(path: Path, files: Files) -> Iterator[list[str]]:
     """Yield the rows of the sheet as text."""
+    import openpyxl
+
     try:
         with warnings.catch_warnings():
             # openpyxl warns of styles and extensions that it leaves out; values are not concerned.
@@ -238,6 +238,8 @@ def read_parquet(path: Path, files: Files, needed: frozenset[str], chunk_bytes: 
     """
     if path.stat().st_size == 0:
         raise SetAsideError("empty_file", "The file has no bytes; ask for it again.")
+    import pyarrow.parquet as pq
+
     reader = _TableReader(path, files, needed)
     try:
         texts = [field.name for field in pq.read_schema(path) if _has_length(field.type)]

@@ -2,12 +2,14 @@
 
 import os
 import re
+import shutil
 from contextlib import closing
 from pathlib import Path
 
 import psycopg2
 import pytest
 
+from data_warehouse import dbt_calls, gold_compiled, gold_project
 from data_warehouse.dbt_runner import (
     PROJECT,
     build_gold,
@@ -144,9 +146,87 @@ def test_nothing_of_a_build_is_written_beside_the_project_or_left_in_the_environ
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DBT_ENV_SECRET_SYSTOCK_PASSWORD", raising=False)
+    monkeypatch.setattr(gold_compiled, "SHIPPED", tmp_path / "none.json")  # so that dbt is called
     before = sorted(PROJECT.rglob("*"))
     build_gold(warehouse.url, PROD, target_dir=tmp_path / "target", run_tests=False, full=True)
     assert sorted(PROJECT.rglob("*")) == before
     assert [path.name for path in Path.cwd().iterdir()] == ["target"]
     assert "DBT_ENV_SECRET_SYSTOCK_PASSWORD" not in os.environ
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.fast
+def test_what_is_shipped_compiled_was_made_of_this_project():
+    shipped = gold_compiled.read_compiled(gold_compiled.SHIPPED)
+    assert shipped and shipped.version == gold_version(), "run: python -m data_warehouse.gold_compiled"
+    assert sorted(view.name for view in shipped.views) == gold_views()
+
+
+def test_what_is_shipped_compiled_is_what_dbt_makes_of_this_project(tmp_path):
+    made = gold_compiled.compile_gold(tmp_path)
+    assert made is not None
+    assert gold_compiled.SHIPPED.read_text(encoding="utf-8") == gold_compiled.as_text(made)
+
+
+def test_the_shipped_project_is_deployed_and_tested_without_dbt(warehouse, tmp_path):
+    report = build_gold(warehouse.url, PROD, target_dir=tmp_path / "target", run_tests=True, full=True)
+    assert {(node.kind, node.status) for node in report.nodes} == {("model", "success"), ("test", "pass")}
+    assert not (tmp_path / "target").exists()
+
+
+def test_a_changed_project_is_compiled_once_and_kept(warehouse, changed_project, tmp_path):
+    model = changed_project / "models" / "masters" / "channel.sql"
+    model.write_text(model.read_text(encoding="utf-8") + "-- of another kind\n", encoding="utf-8")
+    assert build_gold(warehouse.url, PROD, target_dir=tmp_path / "target", run_tests=False).is_built
+    (tmp_path / "target" / "manifest.json").unlink()
+    build_gold(warehouse.url, PROD, target_dir=tmp_path / "target", run_tests=True, full=True)
+    assert not (tmp_path / "target" / "manifest.json").exists()
+    assert gold_is_deployed(warehouse.connection, PROD)
+
+
+def test_a_project_with_hooks_or_grants_is_left_to_dbt(warehouse, changed_project, tmp_path):
+    model = changed_project / "models" / "masters" / "channel.sql"
+    settings = (
+        """{{ config(post_hook="comment on view {{ this }} is 'hooked'", grants={'insert': ['bi_reader']}) }}\n"""
+    )
+    model.write_text(settings + model.read_text(encoding="utf-8"), encoding="utf-8")
+    assert gold_compiled.compile_gold(tmp_path / "compiled") is None
+    assert build_gold(warehouse.url, PROD, target_dir=tmp_path / "target", run_tests=False).is_built
+    assert warehouse.value("select obj_description('gold.channel'::regclass)") == "hooked"
+    assert warehouse.value("select has_table_privilege('bi_reader', 'gold.channel', 'insert')")
+    assert gold_is_deployed(warehouse.connection, PROD)
+
+
+def test_no_view_is_touched_when_one_does_not_build(warehouse, tmp_path):
+    warehouse.run("create view public.theirs as select * from gold.sales_daily")
+    views = "select relname, oid from pg_class where relkind = 'v' and relname !~ '^pg_' order by relname"
+    before = warehouse.rows(views)
+    warehouse.run("alter table silver.fact_offer rename column lead_time_days to days")
+    with pytest.raises(StopRunError, match="model offer failed"):
+        build_gold(warehouse.url, PROD, target_dir=tmp_path, run_tests=False, full=True)
+    assert warehouse.rows(views) == before
+
+
+def test_words_for_a_column_that_is_not_there_stop_nothing(warehouse, changed_project, tmp_path):
+    words = changed_project / "models" / "masters" / "masters.yml"
+    text = words.read_text(encoding="utf-8").replace("    columns:\n", "    columns:\n      - name: nowhere\n", 1)
+    words.write_text(text, encoding="utf-8")
+    assert build_gold(warehouse.url, PROD, target_dir=tmp_path / "target", run_tests=False).is_built
+
+
+def test_what_dbt_left_amid_its_work_goes_with_the_next_deployment(warehouse, tmp_path):
+    warehouse.run("create view gold.offer__dbt_backup as select 1 as a; drop view gold.channel cascade")
+    warehouse.run("create table gold.channel (a int)")
+    build_gold(warehouse.url, PROD, target_dir=tmp_path, run_tests=False, full=True)
+    assert warehouse.value("select to_regclass('gold.offer__dbt_backup')") is None
+    assert warehouse.value("select relkind from pg_class where oid = 'gold.channel'::regclass") == "v"
+
+
+@pytest.fixture
+def changed_project(tmp_path, monkeypatch) -> Path:
+    """A copy of the project to change."""
+    copy: Path = tmp_path / "gold"
+    shutil.copytree(PROJECT, copy)
+    monkeypatch.setattr(gold_project, "PROJECT", copy)
+    monkeypatch.setattr(dbt_calls, "PROJECT", copy)
+    return copy

@@ -1,0 +1,21 @@
+"""The dbt project of gold as files: where it lies, which state it is in, which views it deploys."""
+
+import hashlib
+from pathlib import Path
+
+PROJECT = Path(__file__).parent / "gold"
+_PARTS = ("dbt_project.yml", "macros/**/*.sql", "models/**/*", "tests/**/*.sql")
+
+
+def gold_version() -> str:
+    """Return a hash of everything in the dbt project that shapes the views."""
+    whole = hashlib.sha256()
+    for path in sorted({p for part in _PARTS for p in PROJECT.glob(part) if p.is_file()}):
+        whole.update(path.relative_to(PROJECT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return whole.hexdigest()[:16]
+
+
+def gold_views() -> list[str]:
+    """Return the names of the views that the project deploys."""
+    models = PROJECT.joinpath("models").rglob("*.sql")
+    return sorted(path.stem for path in models if path.parent.name != "inside")
