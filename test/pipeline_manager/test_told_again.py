@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from load.direct import DirectLane
@@ -36,6 +36,34 @@ EACH_DAY = {
     ],
 }
 """Feed -> what it may say of each of its keys; each file says something of most keys."""
+
+
+CHANGED_BACK = [
+    MASTERS,
+    {"product_2025-02-01_0.csv": "A,Ann,EA,\nB,Bread,EA,\n"},
+    {"product_2025-02-02_1.csv": "A,Bob,EA,\nB,Bread,EA,\n"},
+    {"product_2025-02-03_2.csv": "A,Ann,EA,\nB,Bread,EA,\nB,Bread,EA,\n"},  # A as before, B twice
+    {"other_2025-02-02_0.csv": "A,Eve,EA,\n", "other_2025-02-01_1.csv": "A,Eve,EA,\nC,Cob,EA,\n"},
+    {"product_2025-02-04_3.csv": "A,Ann,EA,\nB,Bread,EA,\n"},
+    {"other_2025-02-05_2.csv": "A,Eve,EA,\n", "other_2025-02-01_3.csv": "A,Eve,EA,\n\nC,Cob,EA,\n"},  # late
+    {"product_2025-02-05_4.csv": "A,Ann,EA,\n"},
+]
+CONTRADICTED = [
+    MASTERS,
+    {"product_2025-02-01_0.csv": "A,Ann,EA,\n", "product_2025-02-01_1.csv": "A,Bob,EA,\n\n"},
+    {"product_2025-02-02_2.csv": "A,Ann,EA,\n"},
+    {"product_2025-02-03_3.csv": "A,Bob,EA,\n"},
+    {"product_2025-02-04_4.csv": "A,Bob,EA,\n\n"},
+    {"product_2025-02-04_5.csv": "A,Ann,EA,\n\n\n"},
+]
+VOIDED = [
+    MASTERS | {"alias_2025-01-01_0.csv": "old-A,A,2025-01-01\n"},
+    {"move_2025-02-01_0.csv": EACH_DAY["move"][1][0] + "\nD9,1,2,A,S1,2025-02-01T08:00:00,4,EA,in,\n"},
+    {"move_2025-02-02_1.csv": EACH_DAY["move"][1][1] + "\nD9,1,1,A,S1,2025-02-01T08:00:00,9,EA,in,\n"},
+    {"move_2025-02-03_2.csv": "\n".join(EACH_DAY["move"][1]) + "\nD9,1,2,A,S1,2025-02-01T08:00:00,4,EA,in,\n"},
+    {"size_2025-02-01_0.csv": "A,CS,2,2025-02-01\n", "alias_2025-01-02_1.csv": "old-A,B,2025-01-02\n"},
+    {"move_2025-02-04_3.csv": EACH_DAY["move"][1][1] + "\nD9,1,2,A,S1,2025-02-01T08:00:00,4,EA,in,\n"},
+]
 
 
 @st.composite
@@ -92,6 +120,9 @@ def staged(monkeypatch):
 
 @QUICKLY
 @given(extracts())
+@example((CHANGED_BACK, 100_000))
+@example((CONTRADICTED, 0))
+@example((VOIDED, 0))
 def test_extracts_that_repeat_each_other_end_as_if_each_record_had_been_decided_about(
     make_warehouse, contracts, tmp_path, postgres_server, delivered
 ):
