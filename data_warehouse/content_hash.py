@@ -2,7 +2,8 @@
 
 Left out is what depends on the order of arrival and means nothing: surrogate numbers (replaced by the natural key
 that they stand for), the `known` columns, what is no longer current, the work list of rejudging, and snapshots; and
-oversell, which asks what was known when. The steps of valuation are left to what gold says by them.
+oversell, which asks what was known when. The steps of valuation are left to what gold says by them, and when a record
+was told again to silver.revision, which leaves out what is withdrawn.
 """
 
 import hashlib
@@ -47,6 +48,7 @@ _WORK_LISTS = (
     "merge_link",
     "product_family",
     "latest_movement",
+    "told_again",
 )
 _STEPS = ("value_flow", "fifo_layer", "fifo_match", "value_entry")
 _BY_KNOWLEDGE = ("oversell",)

@@ -37,6 +37,19 @@ create or replace function {{{{ silver }}}}.refresh_dim_{kind.name}()
 returns void
 {FUNCTION_HEAD}    delete from pg_temp.fresh_code;
     insert into pg_temp.fresh_code (code)
+    with
+
+    -- By itself first: few codes are told by several records, and only of those is more to be known.
+    several as materialized (
+        select f.{code} as code, f.record_id, f.effective_from
+        from pg_temp.repeated as a
+        inner join {{{{ silver }}}}.fact_{kind.name} as f on a.record_id = f.record_id
+        where exists (
+            select 1 from {{{{ silver }}}}.fact_{kind.name} as o
+            where o.{code} = f.{code} and o.record_id <> f.record_id
+        )
+    )
+
     select f.{code}
     from pg_temp.changed_record as c
     inner join {{{{ silver }}}}.fact_{kind.name} as f on c.record_id = f.record_id
@@ -48,6 +61,17 @@ returns void
     where exists (
         select 1 from {{{{ silver }}}}.fact_{kind.name} as o where o.{code} = f.{code} and o.record_id <> f.record_id
     )
+    union
+    -- So may what look_up() found told again; not where all others hold from an earlier time, for then it holds on.
+    select s.code
+    from several as s
+    inner join {{{{ silver }}}}.record as r on s.record_id = r.record_id
+    where (
+        select max(coalesce(o.effective_from, v.updated_at, v.last_file_at, '-infinity'))
+        from {{{{ silver }}}}.fact_{kind.name} as o
+        inner join {{{{ silver }}}}.revision as v on o.record_id = v.record_id
+        where o.{code} = s.code and o.record_id <> s.record_id
+    ) >= coalesce(s.effective_from, r.updated_at, r.file_at, '-infinity')
     union
     select n.code
     from pg_temp.stage_created as n
@@ -70,7 +94,7 @@ returns void
             max(f.known_from) over (partition by f.record_id) as last_known_from
         from pg_temp.fresh_code as n
         inner join {{{{ silver }}}}.fact_{kind.name} as f on n.code = f.{code}
-        inner join {{{{ silver }}}}.record as r on f.record_id = r.record_id
+        inner join {{{{ silver }}}}.revision as r on f.record_id = r.record_id
         inner join {{{{ bronze }}}}.file as b on r.file_id = b.file_id
         -- Where only the file says when, what was said again after something else holds again from then on.
         cross join lateral (
@@ -148,7 +172,7 @@ from (
             order by f.effective_from desc nulls last, {ORDER_OF_REVISIONS}, f.fact_no
         ) as place
     from {{{{ silver }}}}.fact_{kind.name} as f
-    inner join {{{{ silver }}}}.record as r on f.record_id = r.record_id
+    inner join {{{{ silver }}}}.revision as r on f.record_id = r.record_id
     where f.known_to is null
 ) as c
 where c.place = 1;

@@ -319,7 +319,7 @@ class Batch:
     def _refresh_statistics(self) -> None:
         """After a large batch, tell the planner what the ledger holds: it plans the next steps by that."""
         self._run("select coalesce(sum(reltuples), 0) from pg_class where oid = to_regclass('{{ silver }}.record')")
-        if self.records > max(1_000, self._one() // 5):
+        if self.records - self._direct.repeated > max(1_000, self._one() // 5):
             for table in ("record", "fact_movement", "fact_count", "fact_sale", "fact_product", "fact_reference"):
                 self._run(f"analyze {{{{ silver }}}}.{table}")
 

@@ -1,15 +1,15 @@
 """The direct lane: records that nobody told before go straight into silver, numbered here, in binary form.
 
 Nearly every record of a load is one whose key comes for the first time. Nothing has to be decided about it: it is
-current, and its facts stand. Only records of keys that are known already, or that come twice, go through the staging
-tables, where place_records() of 060_apply.sql decides. Which lane a record takes changes nothing that can be read.
+current, and its facts stand. Nearly every other one says once more what is known, and goes nowhere. Only what is left,
+records that change something known or that come twice, goes through the staging tables, where place_records() of
+060_apply.sql decides. Which lane a record takes changes nothing that can be read.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2 import extensions, sql
@@ -18,14 +18,12 @@ from etl_pipeline.contracts.facts import FACT_KINDS, KEYED, FactKind, silver_col
 from etl_pipeline.contracts.values import Conformed
 from etl_pipeline.core.names import Schemas
 from load.copying import copy_rows
+from load.known import KnownKeys
 from load.pieces import Piece
 
-SEPARATOR = "\x1f"
-"""Between the parts of a key, and between keys on their way to the server; what holds one takes the other lane."""
-HASH_KEY = "systock keys num"
 RECORD_TYPES = {
     "record_id": "bigint", "feed_id": "integer", "epoch": "text", "document": "text", "line": "text",
-    "content_hash": "uuid", "revision_no": "numeric", "updated_at": "timestamptz", "last_file_at": "timestamptz",
+    "content_hash": "uuid", "revision_no": "numeric", "updated_at": "timestamptz", "file_at": "timestamptz",
     "is_void": "boolean", "is_current": "boolean", "file_id": "bigint", "record_no": "bigint", "line_no": "bigint",
     "byte_start": "bigint", "byte_end": "bigint", "known_from": "bigint",
 }  # fmt: skip
@@ -38,6 +36,7 @@ class DirectLane:
 
     Attributes:
         ranges: first and last number of the records copied, chunk by chunk.
+        repeated: how many records said only what was known.
     """
 
     def __init__(self, cursor: extensions.cursor, schemas: Schemas, known: int) -> None:
@@ -45,26 +44,25 @@ class DirectLane:
         self._cursor = cursor
         self._schemas = schemas
         self._known = known
-        self._has_history: dict[int, bool] = {}
+        self._known_keys = KnownKeys(cursor, schemas, known)
         self.ranges: list[tuple[int, int]] = []
-        # Feed -> sorted hashes of the keys copied so far, for feeds that had no file before this load.
-        self._keys: dict[int, np.ndarray] = {}
+        self.repeated = 0
         self._codes: dict[str, dict[str, int]] = {"product": {}, "location": {}}
-        self._kept: tuple[int, dict[int, np.ndarray]] = (0, {})
+        self._kept = 0
 
     def keep(self) -> None:
         """A savepoint is set: remember what is told until here."""
-        self._kept = (len(self.ranges), dict(self._keys))  # the arrays are never written to
+        self._kept = len(self.ranges)
+        self._known_keys.keep()
 
     def go_back(self) -> None:
         """The savepoint was gone back to: forget what was told since, and the codes that were numbered."""
-        ranges, keys = self._kept
-        del self.ranges[ranges:]
-        self._keys = dict(keys)
+        del self.ranges[self._kept :]
+        self._known_keys.go_back()
         self._codes = {"product": {}, "location": {}}
 
     def take(self, pieces: Sequence[Piece], conformed: Conformed) -> np.ndarray:
-        """Copy what can be copied of pieces of one feed; return the mask of the records that were."""
+        """Copy what can be copied of pieces of one feed; return the mask of the records that need no more."""
         records = conformed.records
         nobody = np.zeros(records.num_rows, dtype=bool)
         if not records.num_rows or not all(piece.is_final for piece in pieces) or pc.any(records["is_keyless"]).as_py():
@@ -72,10 +70,16 @@ class DirectLane:
         place = _places(records)
         if (np.diff(place) <= 0).any():
             return nobody
-        fresh = self._fresh(pieces[0].tally.feed_id, records)
-        count = int(fresh.sum())
-        if not count:
-            return nobody
+        fresh, again = self._known_keys.sort_out(pieces, records, of_masters=conformed.tells_of_codes)
+        self.repeated += int(again.sum())
+        if fresh.any():
+            self._copy(pieces, conformed, place, fresh)
+        taken: np.ndarray = fresh | again
+        return taken
+
+    def _copy(self, pieces: Sequence[Piece], conformed: Conformed, place: np.ndarray, fresh: np.ndarray) -> None:
+        """Number the records of new keys, and copy them and their facts."""
+        records, count = conformed.records, int(fresh.sum())
         first = self._ask("select {{ silver }}.reserve_records(%s)", (count,))[0][0]
         self.ranges.append((first, first + count - 1))
         ids = np.full(records.num_rows, -1, dtype=np.int64)
@@ -87,54 +91,10 @@ class DirectLane:
             self._copy_facts(kind.table, dict(silver_columns(kind)), *_of_records(place, ids, table), kind)
         if conformed.references is not None:
             self._copy_facts("fact_reference", REFERENCE_TYPES, *_of_records(place, ids, conformed.references), None)
-        return fresh
 
     def _ask(self, statement: str, arguments: tuple[object, ...]) -> list[tuple[int, ...]]:
         self._cursor.execute(self._schemas.render(statement), arguments)
         return self._cursor.fetchall()
-
-    # -- whose key is new -------------------------------------------------------------------------------
-
-    def _fresh(self, feed_id: int, records: pa.Table) -> np.ndarray:
-        """Return the mask of the records whose key comes once here, and came neither in this load nor before."""
-        parts = [records[name].combine_chunks() for name in ("epoch", "document", "line")]
-        keys = pc.binary_join_element_wise(*parts, SEPARATOR)
-        hashes = pd.util.hash_array(keys.to_numpy(zero_copy_only=False), hash_key=HASH_KEY, categorize=False)
-        order = np.argsort(hashes, kind="stable")
-        ordered = hashes[order]
-        is_same = ordered[1:] == ordered[:-1]
-        fresh = np.ones(len(hashes), dtype=bool)
-        fresh[order[1:][is_same]] = False
-        fresh[order[:-1][is_same]] = False
-        if self._had_records(feed_id):
-            fresh[self._known_rows(feed_id, parts)] = False
-            return fresh
-        before = self._keys.get(feed_id, np.array([], dtype=np.uint64))
-        at = np.minimum(np.searchsorted(before, hashes), max(len(before) - 1, 0))
-        if len(before):
-            fresh &= before[at] != hashes
-        # Two sorted runs: a stable sort merges them.
-        self._keys[feed_id] = np.sort(np.concatenate([before, ordered[fresh[order]]]), kind="stable")
-        return fresh
-
-    def _had_records(self, feed_id: int) -> bool:
-        if feed_id not in self._has_history:
-            found = self._ask(
-                "select cast(exists (select 1 from {{ bronze }}.file where feed_id = %s and known < %s) as integer)",
-                (feed_id, self._known),
-            )
-            self._has_history[feed_id] = bool(found[0][0])
-        return self._has_history[feed_id]
-
-    def _known_rows(self, feed_id: int, parts: Sequence[pa.Array]) -> np.ndarray:
-        """Return the positions of the records whose key is known; all, where a key holds the separator."""
-        lists = [SEPARATOR.join(part.to_pylist()) + SEPARATOR for part in parts]
-        rows = len(parts[0])
-        if any(text.count(SEPARATOR) != rows for text in lists):
-            return np.arange(rows)
-        found = self._ask("select {{ silver }}.known_keys(%s, %s, %s, %s)", (feed_id, *lists))
-        places = np.array([row[0] for row in found], dtype=np.int64) - 1
-        return places[places < rows]
 
     # -- codes ------------------------------------------------------------------------------------------
 
@@ -180,7 +140,7 @@ class DirectLane:
         columns |= {
             "record_id": pa.array(ids),
             "feed_id": pa.repeat(pa.scalar(pieces[0].tally.feed_id), rows),
-            "last_file_at": pa.array([piece.logical_time for piece in pieces], pa.timestamp("us", "UTC")).take(part),
+            "file_at": pa.array([piece.logical_time for piece in pieces], pa.timestamp("us", "UTC")).take(part),
             "is_current": pa.repeat(pa.scalar(True), rows),
             "file_id": pa.array([piece.tally.file_id for piece in pieces], pa.int64()).take(part),
             "known_from": pa.repeat(pa.scalar(self._known), rows),

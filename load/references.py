@@ -53,7 +53,7 @@ _SET = """
                     r.last_file_at desc nulls last, r.content_hash desc, f.fact_no
             ) as place
         from {{ silver }}.fact_reference as f
-        inner join {{ silver }}.record as r on f.record_id = r.record_id
+        inner join {{ silver }}.revision as r on f.record_id = r.record_id
         where f.set_name = %(set)s and f.known_to is null
             and (cast(%(keys)s as text[]) is null or f.key = any(cast(%(keys)s as text[])))
     ) as c

@@ -23,7 +23,7 @@ create table if not exists {{ silver }}.record (
     content_hash uuid not null,
     revision_no numeric,
     updated_at timestamptz,
-    last_file_at timestamptz,
+    file_at timestamptz,
     is_void boolean not null,
     is_current boolean not null,
     is_conflict boolean not null default false,
@@ -42,7 +42,8 @@ drop index if exists {{ silver }}.record_identity;
 create index if not exists record_home on {{ silver }}.record (file_id);
 comment on table {{ silver }}.record is
 'Every distinct revision of every business key. Grain: feed, epoch, document, line, content hash. '
-'The address is that of its first home: the earliest file by logical time and content that carries it. '
+'The address is that of its first home: the earliest file by logical time and content that carries it; file_at is '
+'that file''s own time. '
 'is_withdrawn: it was accepted once and is set aside now, because a code that it needs changed or went away.';
 
 create table if not exists {{ silver }}.quarantine (

@@ -32,7 +32,7 @@ from (
                 r.content_hash desc, f.fact_no asc
         ) as place
     from {{ silver }}.fact_alias as f
-    inner join {{ silver }}.record as r on f.record_id = r.record_id
+    inner join {{ silver }}.revision as r on f.record_id = r.record_id
     where f.known_to is null
 ) as v
 where v.place = 1;
@@ -60,7 +60,7 @@ from (
                 r.content_hash desc, f.fact_no asc
         ) as place
     from {{ silver }}.fact_unit_conversion as f
-    inner join {{ silver }}.record as r on f.record_id = r.record_id
+    inner join {{ silver }}.revision as r on f.record_id = r.record_id
     where f.known_to is null
 ) as v
 where v.place = 1;

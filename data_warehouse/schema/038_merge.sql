@@ -35,7 +35,7 @@ as $$
             ) as place
         from (select distinct l.member_code from {{ silver }}.merge_link as l) as l
         inner join {{ silver }}.fact_alias as a on l.member_code = a.alias_code
-        inner join {{ silver }}.record as r on a.record_id = r.record_id
+        inner join {{ silver }}.revision as r on a.record_id = r.record_id
         where
             a.known_from <= at_known
             and (a.known_to is null or a.known_to > at_known)

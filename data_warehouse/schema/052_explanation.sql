@@ -199,7 +199,7 @@ begin
         from told as t
         left join lateral (
             select r.*
-            from {{ silver }}.record as r
+            from {{ silver }}.revision as r
             where
                 not t.stands
                 and r.feed_id = t.feed_id

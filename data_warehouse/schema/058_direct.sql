@@ -36,27 +36,3 @@ begin
 end
 $$;
 comment on function {{ silver }}.reserve_records(bigint) is 'Take consecutive numbers of records; returns the first.';
-
--- known_keys(feed, epochs, documents, lines): which of these keys are known. Each list is one text, its elements
--- ended by the separator U+001F, so that a hundred thousand keys travel as three values. Returns positions from 1.
--- Each key is looked up: what it costs follows the keys that are asked for, not those that are there.
-create or replace function {{ silver }}.known_keys(of_feed integer, epochs text, documents text, lines text)
-returns setof bigint
-language sql stable
-set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off
-set enable_mergejoin = off
-set enable_seqscan = off
-set jit = off
-as $$
-    select k.n
-    from unnest(
-        string_to_array(epochs, e'\x1f'), string_to_array(documents, e'\x1f'), string_to_array(lines, e'\x1f')
-    ) with ordinality as k (epoch, document, line, n)
-    where exists (
-        select 1
-        from {{ silver }}.record as r
-        where r.document = k.document and r.line = k.line and r.epoch = k.epoch and r.feed_id = of_feed
-    )
-$$;
-comment on function {{ silver }}.known_keys(integer, text, text, text) is 'Positions of the keys that are known.';

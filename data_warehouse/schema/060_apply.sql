@@ -3,7 +3,7 @@
 
 -- place_staged(k, first): give every staged record its identity and decide which revision of each key is current.
 -- Whatever has a smaller number than first was there before: from earlier loads, or copied by load/direct.py in this.
--- Writes: silver.record; pg_temp.arrived (one row per staged revision), pg_temp.changed_record.
+-- Writes: silver.record, silver.told_again; pg_temp.arrived (one row per staged revision), pg_temp.changed_record.
 create or replace function {{ silver }}.place_staged(at_known bigint, before_staged bigint)
 returns void
 language plpgsql
@@ -104,7 +104,7 @@ begin
             r.logical_time, r.sha256, r.is_judged_again, r.file_ids, o.record_id as old_record_id,
             o.file_id as old_file_id, o.record_no as old_record_no, o.last_file_at as old_last_file_at
         from revision as r
-        left join {{ silver }}.record as o
+        left join {{ silver }}.revision as o
             on
                 r.feed_id = o.feed_id
                 and r.epoch = o.epoch
@@ -116,12 +116,12 @@ begin
     perform {{ silver }}.know_size('arrived');
 
     insert into {{ silver }}.record (
-        record_id, feed_id, epoch, document, line, content_hash, revision_no, updated_at, last_file_at, is_void,
+        record_id, feed_id, epoch, document, line, content_hash, revision_no, updated_at, file_at, is_void,
         is_current, file_id, record_no, line_no, byte_start, byte_end, known_from
     )
     overriding system value
     select
-        record_id, feed_id, epoch, document, line, content_hash, revision_no, updated_at, last_file_at, is_void,
+        record_id, feed_id, epoch, document, line, content_hash, revision_no, updated_at, logical_time, is_void,
         true, file_id, record_no, line_no, byte_start, byte_end, at_known
     from pg_temp.arrived
     where old_record_id is null;
@@ -129,7 +129,7 @@ begin
     -- A known revision seen again: it may have an earlier home, or have been repeated by a later file.
     update {{ silver }}.record as r
     set
-        file_id = a.file_id, record_no = a.record_no, line_no = a.line_no,
+        file_id = a.file_id, file_at = a.logical_time, record_no = a.record_no, line_no = a.line_no,
         byte_start = a.byte_start, byte_end = a.byte_end
     from pg_temp.arrived as a
     inner join {{ bronze }}.file as o on a.old_file_id = o.file_id
@@ -138,12 +138,16 @@ begin
         and row(coalesce(a.logical_time, '-infinity'), a.sha256, a.record_no)
         < row(coalesce(o.logical_time, '-infinity'), o.sha256, a.old_record_no);
 
-    update {{ silver }}.record as r
-    set last_file_at = a.last_file_at
+    insert into {{ silver }}.told_again as t (record_id, last_file_at)
+    select a.record_id, greatest(a.last_file_at, a.old_last_file_at)
     from pg_temp.arrived as a
+    inner join {{ silver }}.record as r on a.record_id = r.record_id
     where
-        r.record_id = a.old_record_id
-        and coalesce(a.last_file_at, '-infinity') > coalesce(a.old_last_file_at, '-infinity');
+        (a.old_record_id is not null or a.last_file_at is distinct from a.logical_time)
+        and greatest(a.last_file_at, a.old_last_file_at) > coalesce(r.file_at, '-infinity')
+    on conflict (record_id) do update
+        set last_file_at = excluded.last_file_at
+        where t.last_file_at < excluded.last_file_at;
 
     perform {{ silver }}.note_copies();
     perform {{ silver }}.judge_copies_again(at_known);
@@ -194,7 +198,7 @@ begin
             lead(row(r.is_withdrawn, r.revision_no, r.updated_at, r.last_file_at)) over by_revision
             is not distinct from row(r.is_withdrawn, r.revision_no, r.updated_at, r.last_file_at) as is_tied
         from pg_temp.contested as c
-        inner join {{ silver }}.record as r
+        inner join {{ silver }}.revision as r
             on c.feed_id = r.feed_id and c.epoch = r.epoch and c.document = r.document and c.line = r.line
         window by_revision as (
             partition by r.feed_id, r.epoch, r.document, r.line

@@ -44,6 +44,7 @@ NOTED_TABLES: dict[str, dict[str, str]] = {
         "record_id": "bigint", "file_id": "bigint", "record_no": "bigint", "takes_staged": "boolean",
         "replaces": "boolean", "stands": "boolean", "is_new": "boolean",
     },
+    "repeated": {"record_id": "bigint"},
     "copied": {"one": "bigint", "other": "bigint"},
     "touched_key": {"product_id": "integer", "location_id": "integer"},
     "recomputed_key": {"product_id": "integer", "location_id": "integer"},

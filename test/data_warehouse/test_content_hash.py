@@ -30,8 +30,8 @@ def test_what_was_loaded_first_does_not_matter_and_what_was_said_does(warehouse)
     first, second, third = stories
     assert first == second
     assert {name for name in first if first[name] != third[name]} == {
-        "silver.record", "silver.fact_movement", "silver.position", "silver.account_entry", "gold.stock_movement",
-        "gold.stock_on_hand", "gold.stock_on_hand_detail", "gold.stock_band", "gold.availability", "gold.atp",
+        "silver.record", "silver.revision", "silver.fact_movement", "silver.position", "silver.account_entry",
+        "gold.stock_movement", "gold.stock_on_hand", "gold.stock_on_hand_detail", "gold.stock_band", "gold.availability", "gold.atp",
         "gold.stock_ageing", "gold.safety_stock", "gold.stock_valuation", "gold.count_list", "gold.record_trust",
         "gold.stock_value_change", "gold.days_of_supply", "total",
     }  # fmt: skip
@@ -49,7 +49,7 @@ def test_snapshots_and_work_lists_are_left_out_and_all_else_is_in(warehouse):
     }
     assert every - found == {
         "silver.file_reference", "silver.file_copy", "silver.merge_link", "silver.product_key", "silver.location_key",
-        "silver.product_family", "silver.latest_movement", "gold.snapshot",
+        "silver.product_family", "silver.latest_movement", "silver.told_again", "gold.snapshot",
         "gold.stock_snapshot", "gold.product_snapshot", "gold.sales_snapshot", "gold.snapshot_difference",
         "gold.oversell", "silver.value_flow", "silver.fifo_layer", "silver.fifo_match", "silver.value_entry",
     }  # fmt: skip

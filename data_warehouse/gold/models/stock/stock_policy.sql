@@ -1,7 +1,7 @@
 -- stock_policy: how much to keep, where, as it holds at the latest instant known.
 -- Grain: one row per product, location and channel; location_code is null where a policy holds everywhere,
 -- channel_code where it holds for the place as a whole.
--- Reads: silver.fact_stock_policy, latest_instant.   Used by: stock_risk, promises, planners.
+-- Reads: silver.fact_stock_policy, silver.revision, latest_instant.   Used by: stock_risk, promises, planners.
 with
 
 policy as (
@@ -16,7 +16,7 @@ record as (
         updated_at,
         last_file_at,
         content_hash
-    from {{ source('silver', 'record') }}
+    from {{ source('silver', 'revision') }}
 ),
 
 product as (
