@@ -287,9 +287,9 @@ $$;
 comment on function {{ silver }}.place_records(bigint, bigint[], bigint[]) is
 'Identity of a batch: which records are new, which revisions came or went.';
 
--- touch_keys(): which stock keys the changed records concern, before or after, and which of them have to be recomputed
--- from their ledger. Where all that is new of a key is movements that came, what they add is noted in pg_temp.moved, and
--- refresh_position adds it; it is wrong for keys whose older events mean something else now, and those are recomputed:
+-- touch_keys(): which stock keys the changed records concern, before or after, and which of them have to be computed
+-- anew from their ledger. Where all that is new of a key is movements that came, what they add is noted in
+-- pg_temp.moved, and refresh_position adds it. That would be wrong for keys whose older events mean something else now:
 --   facts were closed or opened again, a count came, the code was merged or counted by its survivor, or a count of the
 --   whole location speaks about goods that are known now to have been there before it.
 create or replace function {{ silver }}.touch_keys()
