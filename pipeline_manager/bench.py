@@ -43,8 +43,8 @@ from pipeline_manager.bench_valuation import measure_valuation
 
 PARTS = ("loads", "again", "live", "feeds", "valuation", "promises", "reading")
 """What can be measured by itself; `again` and `live` need the load of the main job, and have it made."""
-MASTER = 100_000
-"""Products of the full extract."""
+MASTER, MOST_MASTER = 100_000, 1_000_000
+"""Products of the full extract: as many as the largest till file has lines, within these bounds."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,9 @@ def measure(wanted: Wanted, folder: Path, progress: Progress) -> Bench:
         sizes = wanted.sizes if {"loads", "again", "live"} & set(wanted.parts) else []
         size_of = {lines: bench.one_size(lines) for lines in sizes}
         if "again" in wanted.parts:
-            progress.step(f"a full extract of {MASTER:,} products, and the next day's")
-            bench.found.again.append(measure_full_extract(server, MASTER, folder))
+            products = min(max([MASTER, *sizes]), MOST_MASTER)
+            progress.step(f"a full extract of {products:,} products, and the next day's")
+            bench.found.again.append(measure_full_extract(server, products, folder))
         if "feeds" in wanted.parts:
             bench.feeds(copied_bytes_per_second(bench.found.loads, size_of))
         if "valuation" in wanted.parts:
@@ -157,7 +158,9 @@ class _Measuring:
         if "again" in self.wanted.parts:
             self.progress.step(f"{lines:,} lines: the same file again")
             name = f"the same {lines:,} till lines"
-            self.found.again.append(measure_again(name, url, inbox, home, file=file, records=lines, first=ours.seconds))
+            self.found.again.append(
+                measure_again(name, url, inbox, home, file=file, records=lines, first=(ours.seconds, ours.stages))
+            )
         if "live" in self.wanted.parts:
             self.progress.step(f"{lines:,} lines: files that arrive")
             self.found.live += self._arriving(url, lines)

@@ -40,10 +40,13 @@ def show(found: Bench, console: Console) -> None:
                 _print(console, title, ("stage", "seconds", "share"), _stage_rows(load.stages))
     _arriving(found, console)
     rows = [
-        (a.name, f"{a.records:,}", f"{a.first:.1f}", f"{a.again:.1f}", f"{a.times_first:.2f}", f"{a.working:.1f}",
-         f"{a.hashing:.2f}", f"{a.times_hashing:,.1f}") for a in found.again
+        (a.name, f"{a.records:,}", f"{a.first:.1f}", f"{a.again:.1f}", f"{a.times_first:.2f}", f"{a.loading:.2f}",
+         f"{a.times_first_loading:.2f}", f"{a.hashing:.2f}", f"{a.times_hashing:,.1f}") for a in found.again
     ]  # fmt: skip
-    columns = ("loaded again", "records", "first s", "again s", "x first", "working s", "hashing s", "x hashing")
+    columns = (
+        "loaded again", "records", "first s", "again s", "x first", "loading s", "x first loading", "hashing s",
+        "x hashing",
+    )  # fmt: skip
     _print(console, "What is known already", columns, rows)
     _feeds(found, console)
     _valuation(found, console)
