@@ -15,7 +15,7 @@ from test.run_warehouse import RunWarehouse
 START = date(2025, 3, 2)
 ORDERS_SEED = 31
 """Of a small world in which an order is cancelled and a delivery can be booked in twice."""
-BOOKS = {"silver.record", "gold.feed_file", "gold.feed_non_data", "gold.feed_column", "total"}
+BOOKS = {"silver.record", "silver.revision", "gold.feed_file", "gold.feed_non_data", "gold.feed_column", "total"}
 """What tells of files, and not of what is true: more files of the same facts make other books."""
 STOCK = "select product_code, location_code, on_hand from gold.stock_on_hand"
 
