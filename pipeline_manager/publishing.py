@@ -14,6 +14,7 @@ from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.progress import Progress
 from load.postgres import PostgresWarehouse
 from pipeline_manager.report import RunReport
+from pipeline_manager.summary import told_of_stock
 from pipeline_manager.warehouse import OpenWarehouse
 
 _FEEDS = """
@@ -145,7 +146,7 @@ def publish_gold(
         _snapshots(opened.warehouse, feeds, report, progress)
         rows(connection, schemas, _NOW_PUBLISHED, (report.known,))
     reached("publish.done")
-    _fill(connection, schemas, report)
+    _fill(opened, report)
 
 
 def _demand_rates(warehouse: PostgresWarehouse, progress: Progress) -> None:
@@ -183,7 +184,8 @@ def _snapshots(warehouse: PostgresWarehouse, feeds: Feeds, report: RunReport, pr
     progress.done(f"{report.snapshots} sealed")
 
 
-def _fill(connection: extensions.connection, schemas: Schemas, report: RunReport) -> None:
+def _fill(opened: OpenWarehouse, report: RunReport) -> None:
+    connection, schemas = opened.warehouse.connection, opened.warehouse.schemas
     for row in rows(connection, schemas, _FEEDS):
         line = report.line(row.pop("feed"))
         for name, value in row.items():
@@ -194,6 +196,6 @@ def _fill(connection: extensions.connection, schemas: Schemas, report: RunReport
             "(retailer.yml); they are kept and compared, never added."
         )
     report.set_aside = rows(connection, schemas, _SET_ASIDE)
-    report.stock = rows(connection, schemas, _STOCK)
-    report.risks = rows(connection, schemas, _RISKS)
+    told = told_of_stock(opened, {"stock": _STOCK, "risks": _RISKS})
+    report.stock, report.risks = told["stock"], told["risks"]
     report.alerts = rows(connection, schemas, _ALERTS)

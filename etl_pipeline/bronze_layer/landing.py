@@ -90,15 +90,18 @@ def land(source: Path, *, inbox: Path, bronze_dir: Path, feed: str, files: Files
     name = _safe_name(source, inbox)
     logical_time = _logical_time(source, files.logical_time)
     try:
-        with landing_in(bronze_dir), _open_regular(source, name) as stream:
-            before = _look(stream)
-            temporary, digest, size = _copy_aside(stream, bronze_dir)
-            reached("land.copied")
-            try:
-                _require_unchanged(source, name, digest, before)
-                kept = _keep(temporary, bronze_dir, digest)
-            finally:
-                temporary.unlink(missing_ok=True)
+        with landing_in(bronze_dir):
+            with _open_regular(source, name) as stream:
+                before, digest = _look(stream), _hash(stream)
+            kept = bronze_dir / digest[:2] / digest
+            if not _is_kept(source, name, kept, before):
+                temporary, again = _copy_aside(source, name, bronze_dir)
+                reached("land.copied")
+                try:
+                    _require_unchanged(source, name, before, is_same=again == digest)
+                    _keep(temporary, kept)
+                finally:
+                    temporary.unlink(missing_ok=True)
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise StopRunError(
@@ -107,7 +110,7 @@ def land(source: Path, *, inbox: Path, bronze_dir: Path, feed: str, files: Files
             ) from error
         raise
     reached("land.kept")
-    return Landed(feed=feed, name=name, path=kept, sha256=digest, size_bytes=size, logical_time=logical_time)
+    return Landed(feed=feed, name=name, path=kept, sha256=digest, size_bytes=before[1], logical_time=logical_time)
 
 
 def _safe_name(source: Path, inbox: Path) -> str:
@@ -157,23 +160,22 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes]:
         yield block
 
 
-def _copy_aside(stream: BinaryIO, bronze_dir: Path) -> tuple[Path, str, int]:
-    """Copy into a temporary file of the bronze folder, so that the rename later is atomic."""
+def _copy_aside(source: Path, name: str, bronze_dir: Path) -> tuple[Path, str]:
+    """Copy into a temporary file of the bronze folder, so that the rename later is atomic; return it and its hash."""
     bronze_dir.mkdir(parents=True, exist_ok=True)
     temporary = bronze_dir / f".{uuid.uuid4().hex}.tmp"
-    digest, size = hashlib.sha256(), 0
+    digest = hashlib.sha256()
     try:
-        with temporary.open("xb") as copy:
+        with _open_regular(source, name) as stream, temporary.open("xb") as copy:
             for block in _blocks(stream):
                 digest.update(block)
-                size += len(block)
                 copy.write(block)
             copy.flush()
             os.fsync(copy.fileno())
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    return temporary, digest.hexdigest(), size
+    return temporary, digest.hexdigest()
 
 
 def _look(stream: BinaryIO) -> tuple[int, int, int]:
@@ -182,14 +184,23 @@ def _look(stream: BinaryIO) -> tuple[int, int, int]:
     return seen.st_ino, seen.st_size, seen.st_mtime_ns
 
 
-def _require_unchanged(source: Path, name: str, digest: str, before: tuple[int, int, int]) -> None:
-    """Read the source again by its name: a second, different reading means that a writer is at work."""
+def _require_unchanged(source: Path, name: str, before: tuple[int, int, int], *, is_same: bool) -> None:
+    """Look at the source again, by its name: another look, or readings that differ, mean that a writer is at work."""
     with _open_regular(source, name) as stream:
-        is_written = has_writer(stream)
-        again = _hash(stream)
-        after = _look(stream)
-    if again != digest or after != before or is_written:
+        is_written, after = has_writer(stream), _look(stream)
+    if not is_same or after != before or is_written:
         raise RetryStepError(f"{name} changed while it was read: it is still being written. It is taken next time.")
+
+
+def _is_kept(source: Path, name: str, kept: Path, before: tuple[int, int, int]) -> bool:
+    """Tell whether an intact copy is there already: byte by byte, which is the second reading of the source, too."""
+    if not kept.exists() or kept.stat().st_size != before[1]:
+        return False
+    with _open_regular(source, name) as stream, kept.open("rb") as copy:
+        if any(block != copy.read(BLOCK_BYTES) for block in _blocks(stream)):
+            return False
+    _require_unchanged(source, name, before, is_same=True)
+    return True
 
 
 def _hash(stream: BinaryIO) -> str:
@@ -199,20 +210,13 @@ def _hash(stream: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _keep(temporary: Path, bronze_dir: Path, digest: str) -> Path:
-    """Put the copy in its place; an intact copy that is there already stays."""
-    folder = bronze_dir / digest[:2]
-    folder.mkdir(exist_ok=True)
-    kept = folder / digest
-    if kept.exists():
-        with kept.open("rb") as stream:
-            if _hash(stream) == digest:
-                return kept
+def _keep(temporary: Path, kept: Path) -> None:
+    """Put the copy in its place; one that is there is not intact."""
+    kept.parent.mkdir(exist_ok=True)
     temporary.chmod(0o444)
     temporary.replace(kept)
-    for directory in (folder, bronze_dir):
+    for directory in (kept.parent, kept.parent.parent):
         _sync_directory(directory)
-    return kept
 
 
 def _sync_directory(directory: Path) -> None:

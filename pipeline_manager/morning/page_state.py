@@ -16,7 +16,7 @@ _STATE = """
         (
             select array_agg(s.name || '=' || s.value order by s.name)
             from {{ ops }}.setting as s
-            where s.name not in ('runner', 'published')
+            where s.name not in ('runner', 'published', 'summary')
         )
     ) as text)
 """

@@ -54,8 +54,8 @@ def test_a_file_that_changes_while_it_is_read_is_taken_later(inbox, monkeypatch)
     source = put(inbox, "a.csv")
     copy_aside = landing._copy_aside
 
-    def copy_while_a_writer_appends(stream, bronze_dir):
-        copied = copy_aside(stream, bronze_dir)
+    def copy_while_a_writer_appends(path, name, bronze_dir):
+        copied = copy_aside(path, name, bronze_dir)
         with source.open("ab") as writer:
             writer.write(b"3,4\n")
         return copied
@@ -64,6 +64,38 @@ def test_a_file_that_changes_while_it_is_read_is_taken_later(inbox, monkeypatch)
     with pytest.raises(RetryStepError, match="still being written"):
         landed(source, inbox)
     assert not [path for path in (inbox.parent / "bronze").rglob("*") if path.is_file()]
+
+
+def test_a_file_that_changes_after_its_first_reading_is_taken_later(inbox, monkeypatch):
+    source = put(inbox, "a.csv")
+    first = landing._hash
+
+    def hash_before_a_writer_changes_a_byte(stream):
+        digest, times = first(stream), source.stat()
+        source.write_bytes(source.read_bytes().replace(b"1", b"9", 1))
+        os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
+        return digest
+
+    monkeypatch.setattr(landing, "_hash", hash_before_a_writer_changes_a_byte)
+    with pytest.raises(RetryStepError, match="still being written"):
+        landed(source, inbox)
+
+
+def test_a_damaged_copy_is_replaced_when_the_file_comes_again(inbox):
+    source = put(inbox, "a.csv")
+    kept = landed(source, inbox).path
+    kept.chmod(0o644)
+    kept.write_bytes(bytes(len(source.read_bytes())))
+    assert landed(source, inbox).path.read_bytes() == source.read_bytes()
+
+
+def test_a_file_that_is_known_is_not_written_again(inbox):
+    source = put(inbox, "a.csv")
+    kept = landed(source, inbox).path
+    before = kept.stat()
+    assert landed(source, inbox).path == kept
+    assert kept.stat().st_ino == before.st_ino
+    assert kept.stat().st_mtime_ns == before.st_mtime_ns
 
 
 def test_a_file_that_is_gone_may_come_back(inbox):
