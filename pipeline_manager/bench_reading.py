@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg2
 from psycopg2 import extensions, sql
@@ -70,6 +70,8 @@ class MeasuredRead:
         p50: seconds of the middle answer, server and connection.
         p99: seconds that 99 of 100 answers take at most; the slowest one where few were asked.
         times_reading_stock: p50 by the seconds of summing up all of silver.position.
+        server_p99: the same of 99 of 100 answers without the way to the client, by the server's own clock; None where
+            that was not asked.
     """
 
     name: str
@@ -77,6 +79,7 @@ class MeasuredRead:
     p50: float
     p99: float
     times_reading_stock: float
+    server_p99: float | None = None
 
 
 def _seconds(cursor: extensions.cursor, statement: str, values: tuple[str, ...] = ()) -> tuple[float, int]:
@@ -89,15 +92,25 @@ def _seconds(cursor: extensions.cursor, statement: str, values: tuple[str, ...] 
 def _measured(name: str, answers: Sequence[tuple[float, int]], plain: float) -> MeasuredRead:
     seconds = sorted(s for s, _ in answers)
     middle = seconds[len(seconds) // 2]
-    return MeasuredRead(name, answers[-1][1], middle, seconds[len(seconds) * 99 // 100], middle / plain)
+    return MeasuredRead(name, answers[-1][1], middle, _at_99(seconds), middle / plain)
 
 
-def _prepared(cursor: extensions.cursor, statement: str, codes: Sequence[str]) -> list[tuple[float, int]]:
+def _at_99(seconds: Sequence[float]) -> float:
+    return sorted(seconds)[len(seconds) * 99 // 100]
+
+
+def _prepared(cursor: extensions.cursor, name: str, statement: str, codes: Sequence[str], plain: float) -> MeasuredRead:
     """Ask as a service does: prepared once, so the server plans the first few times and then keeps the plan."""
     cursor.execute(sql.SQL("prepare asked (text) as {}").format(sql.SQL(SCHEMAS.render(statement))))
-    answers = [_seconds(cursor, "execute asked (%s)", (code,)) for code in codes]
+    warm = WARM_UP if len(codes) > WARM_UP else 0
+    answers = [_seconds(cursor, "execute asked (%s)", (code,)) for code in codes][warm:]
+    server = []
+    for code in codes:
+        cursor.execute("explain (analyze, timing off, format json) execute asked (%s)", (code,))
+        (told,) = cursor.fetchone() or ([{}],)
+        server.append(told[0]["Execution Time"] / 1000)
     cursor.execute("deallocate asked")
-    return answers
+    return replace(_measured(name, answers, plain), server_p99=_at_99(server))
 
 
 def measure_reading(url: str, products: int = PRODUCTS, places: int = PLACES) -> list[MeasuredRead]:
@@ -131,8 +144,8 @@ def _reads(cursor: extensions.cursor, products: int, places: int, plain: float) 
     some = [f"R{n * 7919 % products + 1}" for n in range(ASKED)]
     few = [f"K{n % places + 1}" for n in range(LISTS)]
     found = [_measured("bare sum of all stock", [(plain, 1)], plain)]
-    found += [_measured(name, _prepared(cursor, query, some)[WARM_UP:], plain) for name, query in ONE_PRODUCT.items()]
-    found += [_measured(name, _prepared(cursor, query, few), plain) for name, query in ONE_PLACE.items()]
+    found += [_prepared(cursor, name, query, some, plain) for name, query in ONE_PRODUCT.items()]
+    found += [_prepared(cursor, name, query, few, plain) for name, query in ONE_PLACE.items()]
     for name, query in WHOLE.items():
         found.append(_measured(name, [_seconds(cursor, SCHEMAS.render(query)) for _ in range(RUNS)], plain))
     return found

@@ -54,11 +54,18 @@ def show(found: Bench, console: Console) -> None:
     asked = [(row.name, f"{row.seconds:.4f}", f"{row.times_reading_stock:.2f}") for row in found.promises]
     _print(console, title, ("question", "seconds", "x reading stock"), asked)
     read = [
-        (r.name, f"{r.rows:,}", f"{1000 * r.p50:,.2f}", f"{1000 * r.p99:,.2f}", f"{r.times_reading_stock:.3f}")
+        (
+            r.name,
+            f"{r.rows:,}",
+            f"{1000 * r.p50:,.2f}",
+            f"{1000 * r.p99:,.2f}",
+            "" if r.server_p99 is None else f"{1000 * r.server_p99:,.2f}",
+            f"{r.times_reading_stock:.3f}",
+        )
         for r in found.reading
     ]
     title = f"Reads, {KEYS:,} products at a place, {KEYS * MOVEMENTS_OF_A_KEY:,} movements"
-    _print(console, title, ("question", "rows", "p50 ms", "p99 ms", "x reading stock"), read)
+    _print(console, title, ("question", "rows", "p50 ms", "p99 ms", "server p99 ms", "x reading stock"), read)
 
 
 def _print(console: Console, title: str, columns: Row, rows: Sequence[Row]) -> None:
