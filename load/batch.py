@@ -273,11 +273,12 @@ class Batch:
         )
 
     def _write_non_data(self, file_id: int, non_data: Mapping[str, int]) -> None:
-        for kind, count in sorted(non_data.items()):
-            self._run(
-                "insert into {{ bronze }}.file_non_data (file_id, kind, records) values (%s, %s, %s)",
-                (file_id, kind, count),
-            )
+        kinds = sorted(non_data)
+        self._run(
+            "insert into {{ bronze }}.file_non_data (file_id, kind, records)"
+            " select %s, t.kind, t.records from unnest(cast(%s as text[]), cast(%s as bigint[])) as t (kind, records)",
+            (file_id, kinds, [non_data[kind] for kind in kinds]),
+        )
 
     # -- the end ----------------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ class Staging:
         if conformed.references is not None:
             self._copy("stage_reference", conformed.references, numbers)
         self._stage_set_aside(pieces, conformed.set_aside)
-        self._stage_used(pieces, conformed)
+        self._stage_used(numbers, conformed)
         if again:
             for number, piece in enumerate(pieces):
                 chunk = piece.part.chunk
@@ -71,16 +71,10 @@ class Staging:
             self.filled.add("stage_quarantine")
             copy_table(self._cursor, "stage_quarantine", rows_table(staged, list(staged[0])))
 
-    def _stage_used(self, pieces: Sequence[Piece], conformed: Conformed) -> None:
-        file_ids = [piece.tally.file_id for piece in pieces]
+    def _stage_used(self, numbers: pa.Array, conformed: Conformed) -> None:
+        self._copy("stage_file_reference", conformed.used_by, numbers)
+        file_ids = numbers.to_pylist()
         rows = [
-            {"file_id": file_id, "set_name": name, "key": key}
-            for name, keys in sorted(conformed.used.items())
-            if name not in ("product", "location", "alias")
-            for key in sorted(keys)
-            for file_id in file_ids
-        ]
-        rows += [
             {"file_id": file_ids[number], "set_name": name, "key": key}
             for number, name, key in sorted(conformed.led_to)
         ]

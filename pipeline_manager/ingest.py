@@ -22,7 +22,7 @@ from load.postgres import PostgresWarehouse, contract_hash
 from load.references import ReferenceReader
 from pipeline_manager.conforming import conform_with, rules_of
 from pipeline_manager.decisions import let_in
-from pipeline_manager.ordering import has_lookups, soft_sets
+from pipeline_manager.ordering import soft_sets
 
 log = logging.getLogger(__name__)
 SMALL_BYTES = 1 << 20
@@ -146,19 +146,20 @@ class Ingest:
 
     def _stage_all(self, batch: Batch, tasks: Iterable[Task], told: Callable[[str], None]) -> tuple[int, int]:
         """Stage tasks, small files of a feed together; return (files, files set aside)."""
-        files = aside = 0
+        files = aside = rows = 0
         waiting: list[OpenFile] = []
         for task in tasks:
             told(task.landed.name)
             files += 1
-            if waiting and not self._goes_with(waiting, task):
+            if waiting and not (rows < GROUP_ROWS and _goes_with(waiting[0].task, task)):
                 self._stage_group(batch, waiting)
-                waiting = []
+                waiting, rows = [], 0
             open_file = self._open(batch, task)
             try:
                 if open_file.is_small:
                     open_file.chunks.extend(self._chunks(task))
                     waiting.append(open_file)
+                    rows += sum(len(chunk.text) for chunk in open_file.chunks)
                 else:
                     for chunk in self._chunks(task):
                         self._stage_parts(batch, [(open_file, chunk)])
@@ -171,16 +172,6 @@ class Ingest:
         if waiting:
             self._stage_group(batch, waiting)
         return files, aside
-
-    def _goes_with(self, waiting: list[OpenFile], task: Task) -> bool:
-        """Tell whether a file can be conformed together with those waiting.
-
-        Not where codes are looked up in other feeds: there each file remembers what it used.
-        """
-        first = waiting[0]
-        rows = sum(len(chunk.text) for file in waiting for chunk in file.chunks)
-        same = first.task.landed.feed == task.landed.feed and first.is_again == task.is_again
-        return same and rows < GROUP_ROWS and not has_lookups(self._feeds.contracts[task.landed.feed])
 
     def _open(self, batch: Batch, task: Task) -> OpenFile:
         landed, contract = task.landed, self._feeds.contracts[task.landed.feed]
@@ -241,6 +232,11 @@ class Ingest:
             chunks = within_volume(chunks, contract.files.records)
         for chunk in chunks:
             yield chunk if task.record_nos is None else _only(chunk, task.record_nos)
+
+
+def _goes_with(first: Task, task: Task) -> bool:
+    """Tell whether a file can be conformed together with another."""
+    return first.landed.feed == task.landed.feed and first.is_again == task.is_again
 
 
 def _only(chunk: RecordChunk, record_nos: frozenset[int]) -> RecordChunk:

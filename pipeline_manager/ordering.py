@@ -22,11 +22,6 @@ def soft_sets(contract: Contract) -> set[str]:
     return {step.rpartition(".")[0] for value in values for step in as_list(value.lookup)}
 
 
-def has_lookups(contract: Contract) -> bool:
-    """Tell whether a feed looks codes up in sets that other feeds fill."""
-    return any(value.lookup for _, value, _, _ in values_of(contract))
-
-
 def _takes(contract: Contract) -> set[str]:
     """Return the lookup sets that a feed needs."""
     names = {step.rpartition(".")[0] for _, value, _, _ in values_of(contract) for step in as_list(value.lookup)}

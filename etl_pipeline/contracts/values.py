@@ -154,6 +154,7 @@ class Conformed:
         set_aside: part, record_no, line_no, byte_start, byte_end, reason, sentence, wants_set, wants_key.
         excluded: for each part, name of the exclusion rule -> records.
         used: lookup set -> keys that were looked up, whether found or not.
+        used_by: part, set_name, key: which part looked up what, but for what the facts tell themselves.
         led_to: part, `product` or `location`, and the code that a record set aside led to.
         created: `product` and `location` -> codes that the contract lets the feed create.
         latest: for each part, greatest value of the contract's logical time column, if it has one.
@@ -165,6 +166,7 @@ class Conformed:
     set_aside: pd.DataFrame
     excluded: list[dict[str, int]]
     used: dict[str, set[str]]
+    used_by: pa.Table
     led_to: set[tuple[int, str, str]]
     created: dict[str, set[str]]
     latest: list[datetime | None]

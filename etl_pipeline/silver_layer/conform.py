@@ -179,7 +179,7 @@ def conform(parts: list[Part], contract: Contract, rules: Rules, references: Ref
     columns = Columns(text, contract.reading.null_tokens, _pseudo_columns(parts, addresses))
     _apply_fixes(columns, contract.fixes, contract.reading)
     judge = Judge(columns.rows)
-    bench = Bench(columns, contract, Lookups(references), judge, rules.zone)
+    bench = Bench(columns, contract, Lookups(references, part), judge, rules.zone)
     _derive(bench)
     is_out, excluded = _excluded(contract, columns, part, len(parts))
     identity = identify(bench)
@@ -207,6 +207,7 @@ def conform(parts: list[Part], contract: Contract, rules: Rules, references: Ref
         set_aside=_set_aside(addresses, part, judge, is_out),
         excluded=excluded,
         used=bench.lookups.used,
+        used_by=bench.lookups.used_by(),
         led_to=_led_to(part, made, judge.is_bad & ~is_out),
         created=known.created,
         latest=_latest(contract, columns, part, rules.zone, len(parts)),

@@ -1,7 +1,7 @@
 """Codes looked up in masters: what is found, and what would have to be asked for."""
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,10 @@ from etl_pipeline.contracts.values import References
 from etl_pipeline.silver_layer.columns import as_array
 from etl_pipeline.silver_layer.numbers import mask
 
+BY_THEIR_FACTS = ("product", "location", "alias")
+"""Sets of which facts tell which file used which key."""
+USED_BY = pa.schema([("part", pa.int64()), ("set_name", pa.string()), ("key", pa.string())])
+
 
 @dataclass
 class Lookups:
@@ -19,19 +23,37 @@ class Lookups:
 
     Attributes:
         references: what is known.
+        part: which part of the chunk each row is of.
         used: lookup set -> distinct keys that the chunk asked for.
     """
 
     references: References
+    part: np.ndarray
     used: dict[str, set[str]] = field(default_factory=dict)
+    _asked: list[pa.Table] = field(default_factory=list)
     # (set, column or None for its keys) -> the same as Arrow, made once a chunk.
     _arrays: dict[tuple[str, str | None], pa.Array] = field(default_factory=dict)
 
+    def narrowed(self, index: np.ndarray) -> "Lookups":
+        """Return the same over some of the rows; what they ask for is remembered here."""
+        return replace(self, part=self.part[index])
+
+    def used_by(self) -> pa.Table:
+        """Return part, set_name and key: what each part asked for, once, but for what its facts tell."""
+        whole = pa.concat_tables([USED_BY.empty_table(), *self._asked])
+        return whole.group_by(USED_BY.names).aggregate([])
+
     def note(self, name: str, keys: pa.Array) -> None:
-        """Remember that these keys of a set were asked for."""
-        asked = pc.unique(keys.drop_null()).to_pylist()
-        if asked:
-            self.used.setdefault(name, set()).update(asked)
+        """Remember that these keys of a set, one a row, were asked for."""
+        asked = pc.unique(keys.drop_null())
+        if not len(asked):
+            return
+        self.used.setdefault(name, set()).update(asked.to_pylist())
+        if name not in BY_THEIR_FACTS:
+            each = pa.table({"part": pa.array(self.part), "key": keys}).group_by(["part", "key"]).aggregate([])
+            each = each.filter(pc.is_valid(each["key"]))
+            names = pa.repeat(pa.scalar(name, pa.string()), each.num_rows)
+            self._asked.append(pa.table([each["part"], names, each["key"]], schema=USED_BY))
 
     def find(self, name: str, attribute: str, keys: pa.Array) -> tuple[pa.Array, pa.Array]:
         """Return (values, is found): the attribute of each key, as text; null where empty or not found."""

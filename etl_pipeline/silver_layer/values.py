@@ -44,7 +44,7 @@ class Bench:
     def narrowed(self, index: np.ndarray) -> "Bench":
         """Return a bench over some of the rows; what was made here is not made for it."""
         columns, judge = self.columns.narrowed(index), self.judge.narrowed(index)
-        return Bench(columns, self.contract, self.lookups, judge, self.retailer_zone)
+        return Bench(columns, self.contract, self.lookups.narrowed(index), judge, self.retailer_zone)
 
     def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """Return what was made under a key before, or make it.

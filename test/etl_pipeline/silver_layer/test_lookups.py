@@ -1,5 +1,6 @@
 """Codes are looked up in references however these were read: whole, or piece by piece."""
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -16,9 +17,21 @@ def frame(**values: str) -> pd.DataFrame:
 def test_references_read_in_pieces_give_values_like_any_other():
     whole = References({"pack": pd.concat([frame(A="6", B="12"), frame(C="24")])})
 
-    found, is_known = Lookups(whole).find("pack", "pieces", pa.array(["C", "A", "X", None]))
+    found, is_known = Lookups(whole, np.zeros(4, dtype=np.int64)).find(
+        "pack", "pieces", pa.array(["C", "A", "X", None])
+    )
 
     assert isinstance(found, pa.Array)
     assert found.to_pylist() == ["24", "6", None, None]
     assert is_known.to_pylist() == [True, True, False, False]
     assert [str(n) for n in parse_numbers(found).values.to_pylist()[:2]] == ["24.000000000", "6.000000000"]
+
+
+def test_each_part_remembers_what_its_own_rows_asked_for_and_nothing_that_its_facts_tell():
+    lookups = Lookups(References(), np.array([0, 0, 1, 1]))
+    lookups.find("bin", "place", pa.array(["b1", "b1", "b2", None]))
+    lookups.find("product", "base_unit", pa.array(["A", "B", "C", "D"]))
+    lookups.narrowed(np.array([1, 2])).note("unit", pa.array(["CS", "PK"]))
+    used = sorted(tuple(row.values()) for row in lookups.used_by().to_pylist())
+    assert used == [(0, "bin", "b1"), (0, "unit", "CS"), (1, "bin", "b2"), (1, "unit", "PK")]
+    assert lookups.used["unit"] == {"CS", "PK"}
