@@ -27,6 +27,7 @@ from psycopg2 import sql
 from etl_pipeline.core.errors import StopRunError
 from load.server_binaries import binaries_for, find_binaries
 from load.server_identity import ServerIdentity, server_environment, settle
+from load.server_settings import THROWAWAY, memory_bytes, tuned
 
 logger = logging.getLogger(__name__)
 
@@ -42,31 +43,6 @@ _LEFTOVER_SECONDS = 30.0
 _FIRST_VERSION_WITH_BUILTIN_LOCALE = 17
 # What a new server says while the processes of a killed one are still going away.
 _LEFTOVER_MESSAGES = ("pre-existing shared memory block", "is another postmaster", "is another postgres")
-
-TUNED: Mapping[str, str] = {
-    "shared_buffers": "512MB",
-    "effective_cache_size": "2GB",
-    "work_mem": "64MB",
-    "maintenance_work_mem": "256MB",
-    "max_wal_size": "4GB",
-    "checkpoint_timeout": "15min",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
-    "random_page_cost": "1.1",
-    "jit": "off",
-    "fsync": "on",
-    "synchronous_commit": "on",
-    "autovacuum": "on",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-}
-THROWAWAY: Mapping[str, str] = {
-    **TUNED,
-    "shared_buffers": "128MB",
-    "max_wal_size": "1GB",
-    "fsync": "off",
-    "full_page_writes": "off",
-}
 
 # Servers that this process started: kept, so that they are reaped and not warned about.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -96,7 +72,7 @@ class EmbeddedServer:
         Args:
             data_dir: folder of its own; made if missing. Where root's server cannot enter it, another is used.
             ephemeral: the server ends with this process, even if that is killed (start it from the main thread).
-            settings: server settings by name, over TUNED (or THROWAWAY); a running server keeps its own.
+            settings: server settings by name, over those of load/server_settings.py; a running server keeps its own.
 
         Raises:
             StopRunError: it does not start; the text says why and what to do.
@@ -111,7 +87,7 @@ class EmbeddedServer:
             if not server._adopt():
                 folder, major = binaries_for(find_binaries(), identity)
                 server._initialise(folder, major)
-                server._write_settings({**(THROWAWAY if ephemeral else TUNED), **(settings or {})})
+                server._write_settings({**(THROWAWAY if ephemeral else tuned(memory_bytes())), **(settings or {})})
                 server._launch(folder)
             server._create_database()
         if ephemeral:

@@ -8,10 +8,11 @@ from pathlib import Path
 import psycopg2
 from psycopg2 import extensions, sql
 
-from load.embedded_postgres import TUNED, EmbeddedServer
+from load.embedded_postgres import EmbeddedServer
+from load.server_settings import memory_bytes, tuned
 
 # As safe as a server that people rely on: a bench without fsync would measure something else.
-SETTINGS = {**TUNED, "full_page_writes": "on"}
+SETTINGS = {**tuned(memory_bytes()), "full_page_writes": "on"}
 
 
 @dataclass

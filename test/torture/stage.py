@@ -14,7 +14,8 @@ import psycopg2
 
 from data_warehouse.dbt_runner import build_gold, gold_version
 from data_warehouse.deploy import deploy, schema_version
-from load.embedded_postgres import THROWAWAY, EmbeddedServer
+from load.embedded_postgres import EmbeddedServer
+from load.server_settings import THROWAWAY
 from test.run_warehouse import PROD, RunWarehouse, administer
 from test.torture.runner import Ended, Run
 
