@@ -94,6 +94,7 @@ class Ingest:
         self.run_id = run_id
         self._soft = sorted({name for contract in feeds.contracts.values() for name in soft_sets(contract)})
         self._rules = rules_of(feeds)
+        self._needed = {name: needed_columns(contract) for name, contract in feeds.contracts.items()}
         self.reader: ReferenceReader = warehouse.reader(feeds.retailer.units)
         self.hear_decisions()
 
@@ -227,7 +228,7 @@ class Ingest:
 
     def _chunks(self, task: Task) -> Iterator[RecordChunk]:
         contract = self._feeds.contracts[task.landed.feed]
-        chunks = read_records(task.landed.path, contract.files, needed=needed_columns(contract))
+        chunks = read_records(task.landed.path, contract.files, needed=self._needed[contract.feed])
         if not task.is_again and not self.let_in.has_file(task.landed):
             chunks = within_volume(chunks, contract.files.records)
         for chunk in chunks:

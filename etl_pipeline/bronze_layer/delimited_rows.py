@@ -4,6 +4,7 @@ Here whole values are seen, after the text was cut. A row that would load with a
 changes its columns half way, or quotes in another way throughout, is set aside whole.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -127,8 +128,9 @@ class RowJudge:
         for place, column in enumerate(table.slice(0, left).columns):
             values = [value for text in column.to_pylist() if (value := text.strip())]
             self._filled[place] += len(values)
+            ends = Counter(value[0] + value[-1] for value in values if len(value) > 1)
             for pair, counts in self._wrapped.items():
-                counts[place] += sum(len(v) > 1 and v[0] == pair[0] and v[-1] == pair[1] for v in values)
+                counts[place] += ends[pair]
         self._seen += min(left, table.num_rows)
         if self._seen == SAMPLE_ROWS:
             self._judge_sample()
