@@ -235,3 +235,6 @@ create index if not exists record_conflict on {{ silver }}.record (feed_id) wher
 create index if not exists fact_movement_transit on {{ silver }}.fact_movement (product_id, order_document)
 where known_to is null and role = 'authority'
 and (counter_location_code is not null or movement_class in ('transfer_out', 'transfer_in'));
+-- For law 7: who told of a line of an order. What the tills sell has none.
+create index if not exists fact_movement_of_order on {{ silver }}.fact_movement (product_id, location_id)
+where known_to is null and role = 'authority' and order_document <> '' and order_line <> '';
