@@ -2,7 +2,6 @@
 
 import logging
 import time
-import uuid
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +25,9 @@ from pipeline_manager.morning.report_page import publish_page
 from pipeline_manager.ordering import load_order
 from pipeline_manager.publishing import publish_gold
 from pipeline_manager.rebuilding import Rebuild
+from pipeline_manager.recording import Recorder, recorded
 from pipeline_manager.report import RunReport
+from pipeline_manager.stages import timed
 from pipeline_manager.warehouse import open_warehouse
 
 log = logging.getLogger(__name__)
@@ -84,12 +85,13 @@ def run_flow(options: Options, settings: Settings, progress: Progress) -> RunRep
     feeds = load_feeds(options.feeds)
     schemas = Schemas.of(options.env)
     report = RunReport(schemas.env, feeds.retailer.retailer)
+    progress = timed(progress)
     progress.step("warehouse")
     with open_warehouse(options.database_url or settings.database_url, settings, schemas) as opened:
         warehouse = opened.warehouse
         report.dsn = opened.shown_url
         progress.done(opened.shown_url)
-        with warehouse.run_lock():
+        with recorded(Recorder(opened, feeds, report, progress)) as recorder, warehouse.run_lock():
             rebuild = Rebuild(settings.home, schemas.env)
             if options.full_refresh:
                 rebuild.remember(_landed_before(warehouse, settings.bronze_dir, feeds))
@@ -99,13 +101,13 @@ def run_flow(options: Options, settings: Settings, progress: Progress) -> RunRep
                 reached("rebuild.dropped")
             received = rebuild.files(settings.bronze_dir)
             warehouse.persistently(opened.deploy)
-            run_id = uuid.uuid4().hex
-            warehouse.take_over(run_id)
+            warehouse.take_over(recorder.run_id)
             reached("run.fenced")
+            recorder.begun()
             warehouse.persistently(partial(keep_decisions, warehouse, rebuild.decisions(), anew=False))
             warehouse.settle_retailer(feeds.retailer)
             feed_ids = warehouse.register_feeds(list(feeds.contracts.values()))
-            ingest = Ingest(feeds, warehouse, feed_ids, run_id)
+            ingest = Ingest(feeds, warehouse, feed_ids, recorder.run_id)
             run = Run(feeds, warehouse, ingest, settings.bronze_dir, report, progress)
             extract_all(run, settings)
             reached("extract.done")

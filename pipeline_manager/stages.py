@@ -47,6 +47,10 @@ class StageClock(logging.Handler):
         self._began = 0.0
         self._seconds: dict[tuple[str, str], float] = {}
 
+    def now(self) -> float:
+        """Return the clock's seconds."""
+        return self._clock()
+
     @property
     def stages(self) -> list[Stage]:
         """What was timed so far, each step before its parts."""
@@ -99,3 +103,8 @@ class StageClock(logging.Handler):
             for logger, level in zip(loggers, levels, strict=True):
                 logger.removeHandler(self)
                 logger.setLevel(level)
+
+
+def timed(progress: Progress) -> StageClock:
+    """Return a progress that takes the time of each step: the given one, if it does so already."""
+    return progress if isinstance(progress, StageClock) else StageClock(progress)
