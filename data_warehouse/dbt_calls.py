@@ -36,7 +36,12 @@ def run_dbt(
 
 
 def call_dbt(
-    command: Sequence[str], variables: Mapping[str, str], environment: Mapping[str, str], target_dir: Path
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    environment: Mapping[str, str],
+    target_dir: Path,
+    *,
+    project: Path = PROJECT,
 ) -> Any:
     """Return what dbt has to say to a command.
 
@@ -45,6 +50,7 @@ def call_dbt(
         variables: the project's vars.
         environment: what profiles.yml reads.
         target_dir: a folder of this run's own for what dbt writes.
+        project: where the dbt project lies.
     """
     from dbt.cli.main import dbtRunner
 
@@ -53,7 +59,7 @@ def call_dbt(
     # A manifest of an earlier run would keep the names of its schemas.
     arguments += ["--no-partial-parse", "--no-version-check", "--no-use-colors", *command]
     arguments += ["--vars", json.dumps(dict(variables))]
-    for switch, path in (("project-dir", PROJECT), ("profiles-dir", PROJECT), ("target-path", target_dir)):
+    for switch, path in (("project-dir", project), ("profiles-dir", project), ("target-path", target_dir)):
         arguments += [f"--{switch}", str(path.resolve())]
     arguments += ["--log-path", str(target_dir.resolve() / "logs")]
     with _one_at_a_time, _set_environment({"DO_NOT_TRACK": "1", **environment}):

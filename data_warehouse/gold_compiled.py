@@ -24,7 +24,9 @@ SHIPPED = Path(__file__).parent / "gold_compiled.json"
 _KEPT = "gold_compiled.json"
 _MARK = "systock_mark_"
 _DATABASE = f"{_MARK}database"
-_COMPILE = ("compile", "--no-introspect", "--no-populate-cache")
+COMPILE = ("compile", "--no-introspect", "--no-populate-cache")
+MARKED_SCHEMAS = {f"{layer}_schema": _MARK + layer for layer in LAYERS}
+GIVEN_DATABASE = {"SYSTOCK_DBT_DATABASE": _DATABASE}
 _PLAIN_VIEW: Mapping[str, Any] = {
     "pre-hook": [], "post-hook": [], "grants": {}, "sql_header": None,
     "persist_docs": {"relation": True, "columns": True},
@@ -108,8 +110,7 @@ def compiled_gold(target_dir: Path) -> CompiledGold | None:
 def compile_gold(target_dir: Path) -> CompiledGold | None:
     """Let dbt compile the project; no database is asked. None where it cannot, or where the project is not plain."""
     wanted = gold_version()
-    variables = {f"{layer}_schema": _MARK + layer for layer in LAYERS}
-    outcome = call_dbt(_COMPILE, variables, {"SYSTOCK_DBT_DATABASE": _DATABASE}, target_dir)
+    outcome = call_dbt(COMPILE, MARKED_SCHEMAS, GIVEN_DATABASE, target_dir)
     if not outcome.success:
         return None
     manifest = json.loads((target_dir / "manifest.json").read_text(encoding="utf-8"))

@@ -7,11 +7,11 @@ PROJECT = Path(__file__).parent / "gold"
 _PARTS = ("dbt_project.yml", "macros/**/*.sql", "models/**/*", "tests/**/*.sql")
 
 
-def gold_version() -> str:
+def gold_version(project: Path = PROJECT) -> str:
     """Return a hash of everything in the dbt project that shapes the views."""
     whole = hashlib.sha256()
-    for path in sorted({p for part in _PARTS for p in PROJECT.glob(part) if p.is_file()}):
-        whole.update(path.relative_to(PROJECT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in sorted({p for part in _PARTS for p in project.glob(part) if p.is_file()}):
+        whole.update(path.relative_to(project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return whole.hexdigest()[:16]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline_manager.console import SET_ASIDE, STOPPED, command_errors, exit_with
+from pipeline_manager.gates.command import gates
 from pipeline_manager.pipeline_flow import URL_HELP, watch_command
 from pipeline_manager.pipeline_flow import run as run_command
 
@@ -23,6 +24,7 @@ app.add_typer(feeds_app, name="feeds")
 app.add_typer(quarantine_app, name="quarantine")
 app.command("run")(run_command)
 app.command("watch")(watch_command)
+app.command("gates")(gates)
 
 EnvOption = Annotated[str | None, typer.Option("--env", help="Environment; default: prod.")]
 FileArgument = Annotated[str, typer.Argument(help="Name of the file, or the end of it.")]

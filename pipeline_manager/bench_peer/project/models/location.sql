@@ -13,11 +13,15 @@ location as (
     select
         location_code,
         row_number() over (order by location_code)
-        {% if is_incremental() %} + (select coalesce(max(location_id), 0) from {{ this }}) {% endif %} as location_id
+        {% if is_incremental() %} + (select coalesce(max(old.location_id), 0) from {{ this }} as old) {% endif %}
+            as location_id
     from codes
     {% if is_incremental() %}
-    where not exists (select 1 from {{ this }} as known where known.location_code = codes.location_code)
+    where not exists (select 1 from {{ this }} as known where known.location_code = codes.location_code)  -- noqa: LT14
     {% endif %}
 )
 
-select location_code, cast(location_id as integer) as location_id from location
+select
+    location_code,
+    cast(location_id as integer) as location_id
+from location

@@ -37,7 +37,7 @@ movement as (
         -sale_line.quantity as quantity
     from {{ ref('sale_line') }} as sale_line
     {% if is_incremental() %}
-    inner join latest using (ticket_no, line_no, location_id, register_id)
+    inner join latest using (ticket_no, line_no, location_id, register_id)  -- noqa: ST07
     {% endif %}
 )
 

@@ -13,11 +13,15 @@ product as (
     select
         product_code,
         row_number() over (order by product_code)
-        {% if is_incremental() %} + (select coalesce(max(product_id), 0) from {{ this }}) {% endif %} as product_id
+        {% if is_incremental() %} + (select coalesce(max(old.product_id), 0) from {{ this }} as old) {% endif %}
+            as product_id
     from codes
     {% if is_incremental() %}
-    where not exists (select 1 from {{ this }} as known where known.product_code = codes.product_code)
+    where not exists (select 1 from {{ this }} as known where known.product_code = codes.product_code)  -- noqa: LT14
     {% endif %}
 )
 
-select product_code, cast(product_id as integer) as product_id from product
+select
+    product_code,
+    cast(product_id as integer) as product_id
+from product

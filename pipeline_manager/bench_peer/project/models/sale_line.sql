@@ -13,7 +13,7 @@ with
 till_line as (
     select distinct on (ticket_no, line_no, store_id, register_id) *
     from {{ source('raw', 'till_line') }}
-    order by ticket_no, line_no, store_id, register_id, sold_at desc
+    order by ticket_no asc, line_no asc, store_id asc, register_id asc, sold_at desc
 ),
 
 sale_line as (
@@ -23,12 +23,12 @@ sale_line as (
         till_line.ticket_no,
         cast(till_line.line_no as integer) as line_no,
         product.product_id,
+        till_line.currency,
         cast(till_line.sold_at as timestamptz) as sold_at,
         cast(till_line.qty as numeric) as quantity,
         cast(till_line.unit_price as numeric) as unit_price,
         cast(till_line.qty as numeric) * cast(till_line.unit_price as numeric)
-        - cast(till_line.discount as numeric) as net_amount,
-        till_line.currency
+        - cast(till_line.discount as numeric) as net_amount
     from till_line
     inner join {{ ref('location') }} as location on till_line.store_id = location.location_code
     inner join {{ ref('product') }} as product on upper(till_line.sku) = product.product_code

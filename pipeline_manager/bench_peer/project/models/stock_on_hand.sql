@@ -12,7 +12,9 @@ with
 
 {% if is_incremental() %}
 touched as (
-    select distinct product.product_id, location.location_id
+    select distinct
+        product.product_id,
+        location.location_id
     from {{ source('raw', 'till_line') }} as till_line
     inner join {{ ref('location') }} as location on till_line.store_id = location.location_code
     inner join {{ ref('product') }} as product on upper(till_line.sku) = product.product_code
@@ -20,10 +22,13 @@ touched as (
 
 {% endif %}
 stock_on_hand as (
-    select movement.product_id, movement.location_id, sum(movement.quantity) as quantity
+    select
+        movement.product_id,
+        movement.location_id,
+        sum(movement.quantity) as quantity
     from {{ ref('movement') }} as movement
     {% if is_incremental() %}
-    inner join touched using (product_id, location_id)
+    inner join touched using (product_id, location_id)  -- noqa: ST07
     {% endif %}
     group by movement.product_id, movement.location_id
 )
