@@ -12,7 +12,9 @@ import numpy as np
 
 from etl_pipeline.bronze_layer.reading import read_records
 from etl_pipeline.bronze_layer.volume import within_volume
+from etl_pipeline.contracts.drifting import tidy_name
 from etl_pipeline.contracts.loading import Feeds
+from etl_pipeline.contracts.model import Contract
 from etl_pipeline.contracts.values import Landed, Part, RecordChunk
 from etl_pipeline.core.errors import SetAsideError
 from etl_pipeline.silver_layer.identity import needed_columns
@@ -22,6 +24,8 @@ from load.postgres import PostgresWarehouse, contract_hash
 from load.references import ReferenceReader
 from pipeline_manager.conforming import conform_with, rules_of
 from pipeline_manager.decisions import let_in
+from pipeline_manager.drift_noting import DriftNotes, Seen
+from pipeline_manager.drift_values import Faults
 from pipeline_manager.ordering import soft_sets
 
 log = logging.getLogger(__name__)
@@ -62,6 +66,9 @@ class OpenFile:
     non_data: Counter[str] = field(default_factory=Counter)
     latest: datetime | None = None
     columns: list[str] | None = None
+    seen: set[str] = field(default_factory=set)
+    records: int = 0
+    faults: Faults | None = None
 
     @property
     def is_again(self) -> bool:
@@ -96,6 +103,7 @@ class Ingest:
         self._rules = rules_of(feeds)
         self._needed = {name: needed_columns(contract) for name, contract in feeds.contracts.items()}
         self.reader: ReferenceReader = warehouse.reader(feeds.retailer.units)
+        self._drift = DriftNotes(feeds)
         self.hear_decisions()
 
     def hear_decisions(self) -> None:
@@ -131,8 +139,10 @@ class Ingest:
 
     def _try_batch(self, tasks: list[Task], token: str, told: Callable[[str], None], sent: list[Tallies]) -> Tallies:
         batch = self._warehouse.begin(self.run_id, token)
+        self._drift = DriftNotes(self._feeds)
         try:
             files, aside = self._stage_all(batch, tasks, told)
+            self._drift.write(batch.cursor, self._warehouse.schemas, batch.known)
             done = Tallies(batch.apply(self._soft), files, aside)
             batch.check_laws()
             sent.append(done)
@@ -169,6 +179,7 @@ class Ingest:
             except SetAsideError as error:
                 log.info("%s: set aside whole: %s", task.landed.name, error)
                 batch.set_file_aside(open_file.tally, error)
+                self._drift.set_aside(task.landed, open_file.tally.file_id, error.reason)
                 aside += 1
         if waiting:
             self._stage_group(batch, waiting)
@@ -203,10 +214,13 @@ class Ingest:
             file.latest = max((t for t in (file.latest, latest) if t), default=None)
             file.non_data.update({f"excluded: {k}": n for k, n in conformed.excluded[number].items()})
             if not file.is_again:
-                if file.columns is None and contract.files.name_their_columns:
-                    # A text in the database cannot hold NUL.
-                    file.columns = sorted(str(name).replace("\0", "") for name in chunk.text)
+                _look_at_columns(file, chunk, contract)
                 file.non_data.update(chunk.non_data["kind"].tolist())
+        if not first.is_again and len(conformed.set_aside):
+            for at, aside in conformed.set_aside.groupby("part"):
+                file = pieces[int(str(at))][0]
+                file.faults = file.faults or Faults()
+                file.faults.take(parts[int(str(at))], aside)
         logical = contract.files.logical_time
         by_column = logical is not None and logical.column is not None
         staged = [
@@ -225,6 +239,8 @@ class Ingest:
             batch.finish_again(file.tally, file.non_data, is_whole=file.task.record_nos is None)
         else:
             batch.finish_file(file.tally, file.non_data, file.latest, file.columns)
+            seen = Seen(file.task.landed, file.tally.file_id, frozenset(file.seen), file.records, file.faults)
+            self._drift.loaded(seen)
 
     def _chunks(self, task: Task) -> Iterator[RecordChunk]:
         contract = self._feeds.contracts[task.landed.feed]
@@ -233,6 +249,18 @@ class Ingest:
             chunks = within_volume(chunks, contract.files.records)
         for chunk in chunks:
             yield chunk if task.record_nos is None else _only(chunk, task.record_nos)
+
+
+def _look_at_columns(file: OpenFile, chunk: RecordChunk, contract: Contract) -> None:
+    """Note which columns a file has, but for those that its contract ignores."""
+    file.records += len(chunk.text)
+    if not contract.files.name_their_columns:
+        if len(chunk.text):
+            file.seen.update(map(tidy_name, chunk.text))
+    elif file.columns is None:
+        # A text in the database cannot hold NUL.
+        file.columns = sorted({str(name).replace("\0", "") for name in chunk.text} - set(contract.files.ignore))
+        file.seen.update(map(tidy_name, file.columns))
 
 
 def _goes_with(first: Task, task: Task) -> bool:

@@ -13,6 +13,7 @@ from etl_pipeline.core.failpoints import reached
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.progress import Progress
 from load.postgres import PostgresWarehouse
+from pipeline_manager.drift_telling import told_drift
 from pipeline_manager.report import RunReport
 from pipeline_manager.summary import told_of_stock
 from pipeline_manager.warehouse import OpenWarehouse
@@ -147,6 +148,7 @@ def publish_gold(
         rows(connection, schemas, _NOW_PUBLISHED, (report.known,))
     reached("publish.done")
     _fill(opened, report)
+    report.drift = told_drift(opened.warehouse, feeds)
 
 
 def _demand_rates(warehouse: PostgresWarehouse, progress: Progress) -> None:

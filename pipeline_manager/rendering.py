@@ -122,11 +122,24 @@ def _alerts(console: Console, report: RunReport) -> None:
     console.print()
 
 
+def _drift(console: Console, report: RunReport) -> None:
+    """Print how the files of feeds differ from those before them, and what proposes an answer."""
+    if not report.drift:
+        return
+    console.print("[bold]Changed feeds[/bold]")
+    for row in report.drift[:MOST_LINES]:
+        _indented(console, f"{row['sentence']} {row['advice']}.", 2)
+    if len(report.drift) > MOST_LINES:
+        console.print(f"  and {len(report.drift) - MOST_LINES} more, all in {Schemas.of(report.env).ops}.schema_drift")
+    console.print()
+
+
 def render(report: RunReport, console: Console) -> None:
     """Print the summary of a run."""
     console.print()
     _came_in(console, report)
     _set_aside(console, report)
+    _drift(console, report)
     _stock(console, report)
     _alerts(console, report)
     kept = sum(bool(law["is_kept"]) for law in report.laws)

@@ -37,6 +37,7 @@ class RunReport:
         stock: location -> units on hand, stock keys, negative keys.
         risks: what is at risk: kind, records, examples.
         alerts: what a person should know of: kind, subject, sentence, since_known.
+        drift: what changed in the columns of feeds and has no answer in their contracts.
         laws: law -> kept or the sentence.
         snapshots: snapshots sealed by this run.
         known: load number after the run.
@@ -57,6 +58,7 @@ class RunReport:
     stock: list[dict[str, Any]] = field(default_factory=list)
     risks: list[dict[str, Any]] = field(default_factory=list)
     alerts: list[dict[str, Any]] = field(default_factory=list)
+    drift: list[dict[str, Any]] = field(default_factory=list)
     laws: list[dict[str, Any]] = field(default_factory=list)
     snapshots: int = 0
     known: int = 0

@@ -151,6 +151,13 @@ class Files(Strict):
         dict[str, list[str]],
         Field(description="Other names under which a column may arrive: {name: [other, ...]}."),
     ] = {}
+    ignore: Annotated[
+        list[str],
+        Field(
+            description="Columns that are known and not wanted: whether they come or go is no event. Others that come "
+            "or go are told by the run, and `systock feeds evolve` proposes what to change."
+        ),
+    ] = []
 
     @model_validator(mode="after")
     def _xml_has_path(self) -> "Files":

@@ -95,7 +95,7 @@ A contract is a YAML file that describes one feed: where its files lie, how they
 and which facts it yields. A retailer is a folder: `retailer.yml` and one contract a feed. To write one, follow
 [onboarding.md](onboarding.md); this page is the reference. `systock feeds check FOLDER` names every mistake with its
 line. What the facts mean for stock and promises is written in `data_warehouse/`; how records are conformed, in
-`etl_pipeline/silver_layer/`.
+`etl_pipeline/silver_layer/`; what a run tells when a feed's columns change, in [evolving-feeds.md](evolving-feeds.md).
 
 ```yaml
 {EXAMPLE}```

@@ -1,0 +1,255 @@
+"""A column that comes, goes, is renamed or written another way is an event of the load that brought it."""
+
+import json
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from pipeline_manager.drift_telling import drift_breaches
+from pipeline_manager.report import RunReport
+from test.pipeline_manager.small_retailer import MASTERS, write_feeds, write_files
+
+SALES = """
+feed: sales
+describes: What the tills sold, a file a day.
+source_system: pos
+files:
+  pattern: "sales_*.{ending}"
+  format: {format}
+  logical_time: {{path: '_(\\d{{4}}-\\d{{2}}-\\d{{2}})'}}
+{more}reading: {{role: authority, future_tolerance_hours: 9000}}
+key: {{document: doc, line: $ordinal}}
+yields:
+  - fact: movement
+    columns:
+      product_code: sku
+      location_code: place
+      event_time: at
+      quantity: {{from: qty, negate: true}}
+      movement_class: {{from: kind, map: {{S: sale, R: return}}}}
+      bin_code: {{from: [shelf, rack]}}
+"""
+HEAD = "doc,sku,place,at,qty,kind,shelf"
+DRIFT = "select kind, column_name, state, times, first_file from ops.schema_drift order by kind, column_name"
+
+
+class Shop:
+    """A warehouse, its contracts and an inbox; files of sales come one a day."""
+
+    def __init__(
+        self, warehouse, folder: Path, *, ending: str = "csv", form: str = "delimited", more: str = ""
+    ) -> None:
+        self.warehouse, self.feeds, self.inbox = warehouse, write_feeds(folder / "feeds"), folder / "inbox"
+        self.form, self.ending = form, ending
+        self.contract = self.feeds / "sales.yml"
+        self.contract.write_text(SALES.format(ending=ending, format=form, more=more).lstrip(), encoding="utf-8")
+        write_files(self.inbox, MASTERS)
+
+    def name(self, day: int) -> str:
+        return f"sales_2025-02-{day:02}.{self.ending}"
+
+    def lines(self, day: int, count: int = 4, **changed: str) -> list[dict[str, str]]:
+        """Records of a day; a column given as empty name is left out, others are set or added."""
+        records = []
+        for number in range(count):
+            line = {
+                "doc": f"D{day:02}{number}", "sku": "AB"[number % 2], "place": "S1",
+                "at": f"2025-02-{day:02}T10:{number:02}:00+01:00", "qty": str(number + 1), "kind": "S",
+                "shelf": f"F{number}",
+            }  # fmt: skip
+            for column, value in changed.items():
+                line[column] = value.format(n=number, **line)
+            records.append(line)
+        return records
+
+    def put(
+        self, day: int, records: list[dict[str, str]], *, rename: dict[str, str] | None = None, drop: str = ""
+    ) -> None:
+        told = [{(rename or {}).get(k, k): v for k, v in r.items() if k != drop} for r in records]
+        path = self.inbox / self.name(day)
+        if self.form == "xlsx":
+            book = openpyxl.Workbook()
+            book.active.append(list(told[0]))
+            for record in told:
+                book.active.append(list(record.values()))
+            book.save(path)
+        elif self.form == "jsonl":
+            path.write_text("".join(json.dumps(record) + "\n" for record in told), encoding="utf-8")
+        else:
+            rows = [list(told[0]), *(list(record.values()) for record in told)]
+            path.write_text("".join(",".join(row) + "\n" for row in rows), encoding="utf-8")
+
+    def run(self, **options) -> RunReport:
+        return self.warehouse.run(self.feeds, self.inbox, **options)
+
+    def drift(self) -> list[tuple]:
+        return self.warehouse.rows(DRIFT)
+
+    def calm(self, days: range = range(1, 4), **more) -> RunReport:
+        for day in days:
+            self.put(day, self.lines(day, **more))
+        return self.run()
+
+
+@pytest.fixture
+def shop(warehouse, tmp_path):
+    return Shop(warehouse, tmp_path)
+
+
+def test_files_that_look_like_those_before_them_are_no_event(shop):
+    report = shop.calm()
+    assert (report.drift, shop.drift()) == ([], [])
+    files = shop.warehouse.rows("select column_name, files from ops.schema_column where feed = 'sales' order by 1")
+    assert files[:2] == [("", 3), ("at", 3)]
+
+
+def test_columns_in_another_order_are_no_event_and_change_nothing(shop):
+    shop.calm()
+    shop.put(4, [dict(reversed(line.items())) for line in shop.lines(4)])
+    assert shop.run().quarantined == 0
+    assert shop.drift() == []
+
+
+def test_a_new_column_is_told_with_the_file_that_brought_it_and_counted_after_it(shop):
+    shop.calm()
+    shop.put(4, shop.lines(4, discount="0.{n}"))
+    report = shop.run()
+    assert shop.drift() == [("added", "discount", "open", 1, shop.name(4))]
+    assert report.drift[0]["sentence"] == (f"sales: column 'discount' is new since {shop.name(4)}; nothing reads it.")
+    assert "systock feeds evolve sales" in report.drift[0]["advice"]
+    assert report.drift[0]["detail"]["samples"] == ["0.0", "0.1", "0.2", "0.3"]
+    assert report.as_json()["drift"][0]["column"] == "discount"
+    breach = drift_breaches(report.drift)[0]
+    assert (breach.kind, breach.subject, breach.amount) == ("schema_drift", "sales/added/discount", 1)
+
+    shop.put(5, shop.lines(5, discount="0.{n}"))
+    shop.run()
+    shop.run()
+    assert shop.drift() == [("added", "discount", "open", 2, shop.name(4))]
+
+
+def test_columns_that_the_contract_ignores_may_come_and_go(warehouse, tmp_path):
+    shop = Shop(warehouse, tmp_path, more="  ignore: [discount, operator]\n")
+    shop.calm(operator="Ann")
+    shop.put(4, shop.lines(4, discount="0"))
+    assert shop.run().drift == []
+    assert shop.drift() == []
+    assert shop.warehouse.value("select count(*) from gold.feed_column where column_name = 'discount'") == 0
+
+
+def test_an_optional_column_that_is_gone_is_told_and_no_silent_null(shop):
+    shop.calm()
+    shop.put(4, shop.lines(4), drop="shelf")
+    report = shop.run()
+    assert shop.drift() == [("lost", "shelf", "open", 1, shop.name(4))]
+    assert "the contract reads it" in report.drift[0]["sentence"]
+    assert report.quarantined == 0
+
+
+def test_a_column_that_is_back_for_some_files_is_gone_as_an_event(shop):
+    shop.calm()
+    shop.put(4, shop.lines(4), drop="shelf")
+    shop.run()
+    for day in (5, 6, 7):
+        shop.put(day, shop.lines(day))
+    assert shop.run().drift == []
+    assert shop.drift() == [("lost", "shelf", "gone", 1, shop.name(4))]
+
+
+def test_a_needed_column_that_is_gone_sets_the_file_aside_and_is_told(shop):
+    shop.calm()
+    shop.put(4, shop.lines(4), drop="sku")
+    report = shop.run()
+    assert shop.drift() == [("lost", "sku", "open", 1, shop.name(4))]
+    assert report.feeds["sales"].files_set_aside == 1
+
+
+@pytest.mark.parametrize(("old", "new"), [("sku", "sku_code"), ("shelf", "shelf_no"), ("sku", "ARTIKEL")])
+def test_a_column_with_a_new_name_is_told_as_one_event(shop, old, new):
+    shop.calm()
+    shop.put(4, shop.lines(4), rename={old: new})
+    report = shop.run()
+    assert shop.drift() == [("renamed", old, "open", 1, shop.name(4))]
+    assert f"seems to be called '{new}'" in report.drift[0]["sentence"]
+
+
+@pytest.mark.parametrize(("ending", "form"), [("xlsx", "xlsx"), ("jsonl", "jsonl")])
+def test_workbooks_and_json_lines_are_looked_at_like_csv(warehouse, tmp_path, ending, form):
+    shop = Shop(warehouse, tmp_path, ending=ending, form=form)
+    for day in range(1, 5):
+        shop.put(day, shop.lines(day, count=30))
+    shop.run()
+    shop.put(5, shop.lines(5, count=30, discount="0"), rename={"shelf": "shelf_no"})
+    shop.run()
+    assert [row[:3] for row in shop.drift()] == [("added", "discount", "open"), ("renamed", "shelf", "open")]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reads_as"),
+    [
+        ("qty", '"{qty},5"', {"decimal": ",", "thousands": ""}),
+        ("at", "27/02/2025 10:{n}:00", {"format": "%d/%m/%Y %H:%M:%S"}),
+    ],
+)
+def test_a_column_written_another_way_is_told_with_how_it_reads(shop, column, value, reads_as):
+    shop.calm()
+    shop.put(4, shop.lines(4, **{column: value}))
+    report = shop.run()
+    assert shop.drift() == [("retyped", column, "open", 1, shop.name(4))]
+    assert report.drift[0]["detail"]["reads_as"] == reads_as
+
+
+def test_codes_of_another_form_are_told(shop):
+    shop.calm()
+    shop.put(4, shop.lines(4, sku="{n}7.0"))
+    shop.run()
+    assert [row[:2] for row in shop.drift()] == [("retyped", "sku")]
+
+
+def test_a_code_that_the_map_does_not_have_is_told(shop):
+    shop.calm()
+    shop.put(4, shop.lines(4, kind="X"))
+    report = shop.run()
+    assert [row[:2] for row in shop.drift()] == [("new_value", "kind")]
+    assert report.drift[0]["detail"]["values"] == ["X"]
+
+
+def test_one_torn_value_among_many_records_is_no_new_way_of_writing(shop):
+    shop.calm()
+    records = shop.lines(4, count=40)
+    records[7] |= {"qty": "many", "kind": "S"}
+    records[9] |= {"kind": "Z"}
+    shop.put(4, records)
+    assert shop.run().quarantined == 2
+    assert shop.drift() == []
+
+
+def test_a_full_refresh_finds_the_same_again(shop):
+    shop.calm()
+    shop.put(4, shop.lines(4, discount="0"))
+    shop.put(5, shop.lines(5, discount="0"), drop="shelf")
+    shop.run()
+    before = shop.drift()
+    shop.run(full_refresh=True)
+    assert shop.drift() == before
+    assert [row[0] for row in before] == ["added", "lost"]
+
+
+def test_a_warehouse_of_before_learns_its_columns_from_the_files_that_it_has(shop):
+    shop.calm()
+    shop.warehouse.rows("delete from ops.schema_column returning 1")
+    shop.put(4, shop.lines(4, discount="0"))
+    shop.run()
+    assert [row[:2] for row in shop.drift()] == [("added", "discount")]
+    assert shop.warehouse.value("select files from ops.schema_column where feed = 'sales' and column_name = ''") == 4
+
+
+def test_a_drift_is_written_with_the_load_that_brought_it(shop):
+    shop.calm()
+    assert shop.drift() == []
+    shop.put(4, shop.lines(4, discount="0"))
+    shop.run()
+    assert shop.warehouse.value("select first_known from ops.schema_drift") == shop.warehouse.value(
+        "select known from bronze.file where name = %s", (shop.name(4),)
+    )
