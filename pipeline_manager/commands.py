@@ -11,6 +11,7 @@ from pipeline_manager.console import SET_ASIDE, STOPPED, command_errors, exit_wi
 from pipeline_manager.gates.command import gates
 from pipeline_manager.pipeline_flow import URL_HELP, watch_command
 from pipeline_manager.pipeline_flow import run as run_command
+from pipeline_manager.telling_commands import notify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +26,7 @@ app.add_typer(quarantine_app, name="quarantine")
 app.command("run")(run_command)
 app.command("watch")(watch_command)
 app.command("gates")(gates)
+app.command("notify")(notify)
 
 EnvOption = Annotated[str | None, typer.Option("--env", help="Environment; default: prod.")]
 FileArgument = Annotated[str, typer.Argument(help="Name of the file, or the end of it.")]

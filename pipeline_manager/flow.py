@@ -3,8 +3,9 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from pipeline_manager.rebuilding import Rebuild
 from pipeline_manager.recording import Recorder, recorded
 from pipeline_manager.report import RunReport
 from pipeline_manager.stages import timed
+from pipeline_manager.telling import OF_THE_RUN, breaches_after, tell, told_when_it_fails
 from pipeline_manager.warehouse import open_warehouse
 
 log = logging.getLogger(__name__)
@@ -74,8 +76,21 @@ class Run:
     records: int = 0
 
 
-def run_flow(options: Options, settings: Settings, progress: Progress) -> RunReport:
-    """Load what is new in the inbox and publish gold.
+def utc_now() -> datetime:
+    """Return what time it is; no figure depends on it, people are told it."""
+    return datetime.now(UTC)
+
+
+def run_flow(
+    options: Options, settings: Settings, progress: Progress, clock: Callable[[], datetime] = utc_now
+) -> RunReport:
+    """Load what is new in the inbox, publish gold, and tell people what came of it.
+
+    Args:
+        options: what is asked for.
+        settings: where things lie.
+        progress: told of the steps.
+        clock: what time it is, for what people are told.
 
     Raises:
         UsageError: a contract or an option is wrong; nothing was loaded.
@@ -91,7 +106,11 @@ def run_flow(options: Options, settings: Settings, progress: Progress) -> RunRep
         warehouse = opened.warehouse
         report.dsn = opened.shown_url
         progress.done(opened.shown_url)
-        with recorded(Recorder(opened, feeds, report, progress)) as recorder, warehouse.run_lock():
+        with (
+            told_when_it_fails(opened, report, clock),
+            recorded(Recorder(opened, feeds, report, progress)) as recorder,
+            warehouse.run_lock(),
+        ):
             rebuild = Rebuild(settings.home, schemas.env)
             if options.full_refresh:
                 rebuild.remember(_landed_before(warehouse, settings.bronze_dir, feeds))
@@ -120,6 +139,7 @@ def run_flow(options: Options, settings: Settings, progress: Progress) -> RunRep
             warehouse.persistently(partial(publish_gold, opened, feeds, report, progress, run_tests=options.gold_tests))
         if options.write_page:
             publish_page(opened, report, progress)
+        tell(opened, report, breaches_after(report), clock(), scope=OF_THE_RUN)
     report.seconds = time.monotonic() - started
     return report
 

@@ -1,6 +1,8 @@
 """A warehouse that the flow is run against, and what a test asks it."""
 
+from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.progress import make_progress
 from etl_pipeline.core.settings import Settings
 from load.embedded_postgres import EmbeddedServer
-from pipeline_manager.flow import Options, run_flow
+from pipeline_manager.flow import Options, run_flow, utc_now
 from pipeline_manager.report import RunReport
 
 REPO = Path(__file__).resolve().parents[1]
@@ -28,11 +30,14 @@ class RunWarehouse:
         self.url = url
         self.home = home
 
-    def run(self, feeds: Path, inbox: Path | None, environ: dict[str, str] | None = None, **options: Any) -> RunReport:
+    def run(
+        self, feeds: Path, inbox: Path | None, environ: dict[str, str] | None = None,
+        clock: Callable[[], datetime] = utc_now, **options: Any,
+    ) -> RunReport:  # fmt: skip
         """Run the flow in this process; gold's data tests are left out unless asked for."""
         options.setdefault("gold_tests", False)
         settings = Settings(home=self.home, database_url=self.url, environ=environ or {})
-        return run_flow(Options(feeds, inbox, **options), settings, make_progress("silent"))
+        return run_flow(Options(feeds, inbox, **options), settings, make_progress("silent"), clock)
 
     def rows(self, query: str, values: Any = None) -> list[tuple[Any, ...]]:
         with closing(psycopg2.connect(self.url, options="-c timezone=UTC")) as connection:

@@ -26,7 +26,7 @@ _SECRET_NAME = re.compile(
 _SHORTEST_SECRET, _SHORTEST_PART = 8, 6
 _known_secrets: set[str] = set()
 """Secrets that this process was given: whatever form an error of a library shows them in, the output does not."""
-_WEBHOOK = re.compile(r"(?P<start>hooks\.slack\.com/[a-z]+/)[^\s'\"]+", re.IGNORECASE)
+_WEBHOOK = re.compile(r"(?P<start>hooks\.slack(?:-gov)?\.com/[a-z]+/)[^\s'\"]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
     values = {**written, **{name: value for name, value in environ.items() if value}}
     for name, value in values.items():
         remember_secrets(value, is_secret=_SECRET_NAME.search(name) is not None)
+        if "webhook" in name.lower():
+            remember_webhook(value)
     url = values.get("SYSTOCK_DATABASE_URL")
     if url is not None and "://" not in url:
         raise UsageError("SYSTOCK_DATABASE_URL is no URL. Write it as postgresql://user:password@host:5432/database.")
@@ -110,6 +112,13 @@ def remember_secrets(text: str, *, is_secret: bool = False) -> None:
     parts |= {part for cut in cuts for part in (password[:cut], password[cut + 1 :])}
     beside = f"{found['start']} {found['rest']}".lower()
     _known_secrets.update(part for part in parts if len(part) >= _SHORTEST_PART and part.lower() not in beside)
+
+
+def remember_webhook(address: str) -> None:
+    """Keep the address of a webhook out of everything that is shown: who knows its path can write to the channel."""
+    path = address.strip().partition("://")[2].partition("/")[2]
+    parts = (address.strip(), path, path.partition("/")[2], path.rpartition("/")[2])
+    _known_secrets.update(part for part in parts if len(part) >= _SHORTEST_SECRET)
 
 
 def redact(text: str) -> str:
