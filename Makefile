@@ -35,7 +35,7 @@ mutants: setup  ## break the code on purpose and see that the tests notice
 	$(BIN)/python test/mutants/run_mutants.py $(ARGS)
 
 # Every check runs, so that one look shows all there is to mend; any failure fails the target.
-check: setup  ## format, lint, types, import rules, gates and the fast tests
+check: setup  ## format, lint, types, import rules, gates, workflows and the fast tests
 	@failed=""; \
 	try() { echo "== $$*"; "$$@" || failed="$$failed $$(basename "$$1")"; }; \
 	try $(BIN)/ruff format --check .; \
@@ -43,6 +43,7 @@ check: setup  ## format, lint, types, import rules, gates and the fast tests
 	try $(BIN)/mypy; \
 	try $(BIN)/lint-imports; \
 	try $(BIN)/systock gates; \
+	try .ci/check_workflows; \
 	try $(BIN)/pytest -m fast; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed" >&2; exit 1; fi; echo "All checks passed."
 
