@@ -23,7 +23,7 @@ def run_dbt(
 ) -> tuple[NodeOutcome, ...]:
     """Run one dbt command on a warehouse; return the outcome of each node, or raise StopRunError."""
     variables = {f"{layer}_schema": str(getattr(schemas, layer)) for layer in LAYERS}
-    outcome = call_dbt([command], variables, _environment(connection), target_dir)
+    outcome = call_dbt([command], variables, _environment(connection, schemas.role), target_dir)
     results = getattr(outcome.result, "results", None)
     if results is None:
         raise StopRunError(f"dbt {command} did not start: {outcome.exception}. Mend data_warehouse/gold and run again.")
@@ -66,7 +66,7 @@ def call_dbt(
         return dbtRunner().invoke(arguments)
 
 
-def _environment(connection: extensions.connection) -> dict[str, str]:
+def _environment(connection: extensions.connection, role: str | None) -> dict[str, str]:
     """Return what profiles.yml reads, as the open connection has it: URL, password file and all are settled there."""
     info = connection.info
     return {
@@ -74,6 +74,7 @@ def _environment(connection: extensions.connection) -> dict[str, str]:
         "SYSTOCK_DBT_PORT": str(info.port),
         "SYSTOCK_DBT_USER": info.user,
         "SYSTOCK_DBT_DATABASE": info.dbname,
+        "SYSTOCK_DBT_ROLE": role or "",
         "SYSTOCK_DBT_SSLMODE": info.dsn_parameters.get("sslmode", "prefer"),
         "DBT_ENV_SECRET_SYSTOCK_PASSWORD": info.password or "",
     }

@@ -16,7 +16,7 @@ from data_warehouse.gold_compiled import compiled_gold
 from data_warehouse.gold_in_sql import check_views, deploy_views
 from data_warehouse.gold_outcome import GoldReport, NodeOutcome
 from data_warehouse.gold_project import PROJECT, gold_version, gold_views
-from etl_pipeline.core.names import FIXED_PATH, Schemas
+from etl_pipeline.core.names import Schemas
 
 __all__ = ["PROJECT", "build_gold", "gold_is_deployed", "gold_version", "gold_views", "run_gold_tests"]
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def build_gold(url: str, schemas: Schemas, *, target_dir: Path, run_tests: bool,
         StopRunError: a model or a test failed; the text names it.
     """
     started = time.monotonic()
-    with closing(psycopg2.connect(url, options=FIXED_PATH)) as connection:
+    with closing(psycopg2.connect(url, options=schemas.options)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("select pg_advisory_lock(%s)", (GOLD_LOCK,))
@@ -72,7 +72,7 @@ def run_gold_tests(url: str, schemas: Schemas, *, target_dir: Path) -> GoldRepor
         StopRunError: a test failed; the text names it.
     """
     started = time.monotonic()
-    with closing(psycopg2.connect(url, options=FIXED_PATH)) as connection:
+    with closing(psycopg2.connect(url, options=schemas.options)) as connection:
         connection.autocommit = True
         nodes = _test(url, connection, schemas, target_dir)
     return GoldReport(False, nodes, time.monotonic() - started)

@@ -10,7 +10,7 @@ from psycopg2 import extensions, sql
 
 from data_warehouse.gold_compiled import CompiledTest, CompiledView
 from data_warehouse.gold_outcome import NodeOutcome, refuse_failures
-from etl_pipeline.core.names import FIXED_PATH, Schemas
+from etl_pipeline.core.names import Schemas
 
 _LANES = 2  # tests side by side, as many as profiles.yml gives dbt
 _KINDS = {"v": "view", "r": "table", "p": "table", "m": "materialized view", "f": "foreign table"}
@@ -39,7 +39,7 @@ def check_views(url: str, schemas: Schemas, tests: Sequence[CompiledTest]) -> tu
     """
 
     def lane(number: int) -> list[NodeOutcome]:
-        with closing(psycopg2.connect(url, options=FIXED_PATH)) as connection:
+        with closing(psycopg2.connect(url, options=schemas.options)) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 return [_test(cursor, schemas, test) for test in tests[number::_LANES]]

@@ -9,12 +9,15 @@ from datetime import datetime
 from statistics import NormalDist
 from typing import Any
 
+from psycopg2 import sql
 from psycopg2.extras import execute_values
 
 from etl_pipeline.contracts.model import Contract, Retailer
 from etl_pipeline.contracts.values import Landed
 from etl_pipeline.core.errors import UsageError
+from etl_pipeline.core.ops_tables import is_kept
 from load.batch import Batch, BrokenLawError
+from load.emptying import drop_contents
 from load.references import ReferenceReader
 from load.session import AlreadyRunningError, Session, TakenOverError, connect, persistent, reconnect
 
@@ -66,7 +69,8 @@ class PostgresWarehouse(Session):
             if held and held[0][0] != retailer.retailer:
                 raise UsageError(
                     f"Environment '{self.schemas.env}' of this warehouse holds the retailer '{held[0][0]}', not "
-                    f"'{retailer.retailer}'. Use another one: --env {retailer.retailer}"
+                    f"'{retailer.retailer}'. Use another one: systock env create "
+                    f"{retailer.retailer} --empty, then --env {retailer.retailer}"
                 )
             settled = {
                 "retailer": retailer.retailer,
@@ -277,6 +281,20 @@ class PostgresWarehouse(Session):
 
     @persistent
     def drop_everything(self) -> None:
-        """Drop this environment's schemas, for a full refresh: everything is rebuilt from bronze files."""
-        with self.connection:
-            self._rows("drop schema if exists {{ gold }}, {{ silver }}, {{ bronze }}, {{ ops }} cascade")
+        """Empty this environment's schemas, for a full refresh: everything is rebuilt from bronze files.
+
+        What ops says of the world outside stays: environments, events, messages.
+        """
+        layers = [self.schemas.gold, self.schemas.silver, self.schemas.bronze]
+        with self.connection, self.connection.cursor() as cursor:
+            if self.schemas.role:  # owns its schemas, and may create none
+                cursor.execute("set local role none")
+            for layer in layers:
+                cursor.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(layer)))
+            drop_contents(cursor, self.schemas.ops, keep=is_kept)
+            for layer in layers if self.schemas.role else []:
+                cursor.execute(
+                    sql.SQL("create schema {} authorization {}").format(
+                        sql.Identifier(layer), sql.Identifier(str(self.schemas.role))
+                    )
+                )

@@ -40,16 +40,20 @@ class TakenOverError(StopRunError):
         )
 
 
-def connect(url: str) -> extensions.connection:
+def connect(url: str, options: str = FIXED_PATH) -> extensions.connection:
     """Open a connection for loading: UTC, no surprises from the server's settings.
 
     A server that is just starting, or has no place left, is asked again a few times.
+
+    Args:
+        url: address of the warehouse.
+        options: of the environment: `Schemas.options`.
 
     Raises:
         StopRunError: the server does not answer, or is older than PostgreSQL 15.
     """
     try:
-        connection = _connect_when_ready(url)
+        connection = _connect_when_ready(url, options)
     except psycopg2.OperationalError as error:
         reason = redact(str(error).strip())
         raise StopRunError(
@@ -63,25 +67,30 @@ def connect(url: str) -> extensions.connection:
     return connection
 
 
-def reconnect(url: str) -> extensions.connection:
+def reconnect(url: str, options: str = FIXED_PATH) -> extensions.connection:
     """Open a connection in place of a lost one; raise psycopg2's error where there is no server yet."""
     return psycopg2.connect(
         url.replace("postgresql+psycopg2://", "postgresql://"),
-        options=f"-c timezone=UTC -c datestyle=ISO,YMD -c intervalstyle=iso_8601 -c client_encoding=UTF8 {FIXED_PATH}",
+        options=f"-c timezone=UTC -c datestyle=ISO,YMD -c intervalstyle=iso_8601 -c client_encoding=UTF8 {options}",
         application_name="systock",
         connect_timeout=15,
     )
 
 
-def _connect_when_ready(url: str) -> extensions.connection:
+def _connect_when_ready(url: str, options: str) -> extensions.connection:
     for pause in PAUSES:
         try:
-            return reconnect(url)
+            return reconnect(url, options)
         except psycopg2.OperationalError as error:
             if not is_not_ready(error):
                 raise
             time.sleep(pause)
-    return reconnect(url)
+    return reconnect(url, options)
+
+
+def lock_number(schemas: Schemas) -> int:
+    """Return the number by which a run locks an environment."""
+    return int.from_bytes(hashlib.sha256(schemas.silver.encode()).digest()[:4], "big", signed=True)
 
 
 class Session:
@@ -158,15 +167,11 @@ class Session:
             self._runner = None
             with suppress(psycopg2.Error):  # a connection that is gone has given the lock back
                 self.connection.rollback()
-                self._rows("select pg_advisory_unlock(%s, %s)", (RUN_LOCK_SPACE, self._lock_number))
+                self._rows("select pg_advisory_unlock(%s, %s)", (RUN_LOCK_SPACE, lock_number(self.schemas)))
                 self.connection.commit()
 
-    @property
-    def _lock_number(self) -> int:
-        return int.from_bytes(hashlib.sha256(self.schemas.silver.encode()).digest()[:4], "big", signed=True)
-
     def _try_lock(self) -> bool:
-        taken = self._rows("select pg_try_advisory_lock(%s, %s)", (RUN_LOCK_SPACE, self._lock_number))
+        taken = self._rows("select pg_try_advisory_lock(%s, %s)", (RUN_LOCK_SPACE, lock_number(self.schemas)))
         self.connection.commit()
         return bool(taken[0][0])
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline_manager import env_commands
 from pipeline_manager.console import SET_ASIDE, STOPPED, command_errors, exit_with
 from pipeline_manager.gates.command import gates
 from pipeline_manager.pipeline_flow import URL_HELP, watch_command
@@ -23,6 +24,7 @@ feeds_app = typer.Typer(no_args_is_help=True, help="Contracts of feeds: check th
 quarantine_app = typer.Typer(no_args_is_help=True, help="What was set aside, why, and how it gets back in.")
 app.add_typer(feeds_app, name="feeds")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(env_commands.app, name="env")
 app.command("run")(run_command)
 app.command("watch")(watch_command)
 app.command("gates")(gates)

@@ -103,7 +103,7 @@ def run_flow(
     progress = timed(progress)
     progress.step("warehouse")
     with open_warehouse(options.database_url or settings.database_url, settings, schemas) as opened:
-        warehouse = opened.warehouse
+        warehouse, settings = opened.warehouse, opened.settings
         report.dsn = opened.shown_url
         progress.done(opened.shown_url)
         with (
@@ -111,13 +111,15 @@ def run_flow(
             recorded(Recorder(opened, feeds, report, progress)) as recorder,
             warehouse.run_lock(),
         ):
-            rebuild = Rebuild(settings.home, schemas.env)
+            rebuild = Rebuild(settings.work_dir, schemas.env)
             if options.full_refresh:
                 rebuild.remember(_landed_before(warehouse, settings.bronze_dir, feeds))
                 rebuild.remember_decisions(warehouse.persistently(partial(all_decisions, warehouse)))
                 reached("rebuild.remembered")
+                opened.have_own_tables(filled=False)
                 warehouse.drop_everything()
                 reached("rebuild.dropped")
+            warehouse.persistently(opened.have_own_tables)
             received = rebuild.files(settings.bronze_dir)
             warehouse.persistently(opened.deploy)
             warehouse.take_over(recorder.run_id)
@@ -164,7 +166,7 @@ def extract_all(run: Run, settings: Settings) -> None:
         from extract.extract_api import extract_api
         from extract.extract_database import extract_database, source_url
 
-        run.extracts = settings.home / "extracts" / run.feeds.retailer.retailer
+        run.extracts = settings.work_dir / "extracts" / run.feeds.retailer.retailer
         run.progress.step(f"extract {name}")
         url = source_url(name, contract.extract, settings.environ)
         if contract.extract.kind == "database":

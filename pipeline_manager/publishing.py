@@ -137,7 +137,7 @@ def publish_gold(
         _demand_rates(opened.warehouse, progress)
     progress.step("gold")
     built = build_gold(
-        opened.url, schemas, target_dir=opened.settings.home / "dbt" / schemas.env,
+        opened.url, schemas, target_dir=opened.settings.work_dir / "dbt",
         run_tests=run_tests and is_open,
     )  # fmt: skip
     tests = sum(node.kind == "test" for node in built.nodes)

@@ -19,7 +19,7 @@ from pipeline_manager.decisions import keep_decisions
 from pipeline_manager.demo import FEEDS
 from pipeline_manager.flow import Options, run_flow
 from pipeline_manager.publishing import rows
-from pipeline_manager.warehouse_commands import deployed_warehouse
+from pipeline_manager.warehouse_commands import deployed_warehouse, to_be_written
 
 MOST_LISTED = 200
 ACCEPTABLE = ("unusual_volume", "implausible_quantity")
@@ -168,7 +168,7 @@ def accept(
     file: str, line: int | None, reason: str, *, feeds: Path | None, env: str | None, database_url: str | None
 ) -> None:
     """Let in a file of unusual volume or records of implausible quantity, and load them."""
-    with deployed_warehouse(env, database_url) as opened:
+    with deployed_warehouse(env, database_url) as opened, to_be_written(opened):
         accepted = decide(opened.warehouse, "accept", file, line, reason=reason, by=getpass.getuser())
     settings = load_settings(os.environ, Path.cwd())
     progress = make_progress("auto", sys.stderr)
@@ -182,7 +182,7 @@ def accept(
 
 def dismiss(file: str, line: int | None, reason: str, env: str | None, database_url: str | None) -> None:
     """Take a file or records that stay out off the list; they are kept and stay counted as quarantined."""
-    with deployed_warehouse(env, database_url) as opened:
+    with deployed_warehouse(env, database_url) as opened, to_be_written(opened):
         dismissed = decide(opened.warehouse, "dismiss", file, line, reason=reason, by=getpass.getuser())
     what = "1 file" if dismissed[0]["record_no"] == 0 else f"{len(dismissed)} records"
     sys.stdout.write(

@@ -52,6 +52,7 @@ class Rebuilt:
 def rebuild(env: str | None, database_url: str | None) -> bool:
     """Rebuild and print the outcome; return whether everything was right before."""
     with deployed_warehouse(env, database_url) as opened, opened.warehouse.run_lock():
+        opened.have_own_tables()
         opened.deploy()
         rebuilt = rebuild_stock(opened.warehouse)
     sys.stdout.write(f"before {rebuilt.hash_before}\nafter  {rebuilt.hash_after}\n{rebuilt.sentence()}\n")

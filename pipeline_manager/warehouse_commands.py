@@ -34,6 +34,15 @@ def deployed_warehouse(env: str | None, database_url: str | None) -> Iterator[Op
         yield opened
 
 
+@contextmanager
+def to_be_written(opened: OpenWarehouse) -> Iterator[None]:
+    """Before a person's decision is written down: an environment that reads prod gets tables of its own."""
+    if opened.environment is not None and opened.environment.detached_at is None:
+        with opened.warehouse.run_lock():
+            opened.have_own_tables()
+    yield
+
+
 def shown_dsn(env: str | None, database_url: str | None) -> str:
     """Return the address for psql; a password is left to PGPASSWORD or a password file."""
     Schemas.of(env)

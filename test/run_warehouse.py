@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psycopg2
 import pytest
@@ -14,6 +14,8 @@ from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.progress import make_progress
 from etl_pipeline.core.settings import Settings
 from load.embedded_postgres import EmbeddedServer
+from pipeline_manager.environments.lifecycle import create
+from pipeline_manager.environments.registry import Environment
 from pipeline_manager.flow import Options, run_flow, utc_now
 from pipeline_manager.report import RunReport
 
@@ -38,6 +40,14 @@ class RunWarehouse:
         options.setdefault("gold_tests", False)
         settings = Settings(home=self.home, database_url=self.url, environ=environ or {})
         return run_flow(Options(feeds, inbox, **options), settings, make_progress("silent"), clock)
+
+    def environment(self, name: str, origin: Literal["prod", "empty"] = "empty", days: float = 7) -> Environment:
+        """Create an environment beside prod."""
+        return create(self.url, self.settings, name, origin=origin, lease_days=days, now=datetime.now(UTC))
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(home=self.home, database_url=self.url)
 
     def rows(self, query: str, values: Any = None) -> list[tuple[Any, ...]]:
         with closing(psycopg2.connect(self.url, options="-c timezone=UTC")) as connection:

@@ -1,8 +1,16 @@
 -- ops: how the warehouse runs: batches, feeds, laws. Written by the load, read by people and commands.
-create schema if not exists {{ ops }};
-create schema if not exists {{ bronze }};
-create schema if not exists {{ silver }};
-create schema if not exists {{ gold }};
+-- Only where one is missing: the role of an environment owns its schemas, and may create no others.
+do $$
+declare
+    wanted text;
+begin
+    foreach wanted in array array['{{ ops }}', '{{ bronze }}', '{{ silver }}', '{{ gold }}'] loop
+        if to_regnamespace(wanted) is null then
+            execute format('create schema %I', wanted);
+        end if;
+    end loop;
+end
+$$;
 
 create table if not exists {{ ops }}.setting (
     name text primary key,

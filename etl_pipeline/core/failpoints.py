@@ -25,7 +25,13 @@ NAMES = (
     "publish.begun", "publish.gold_built", "publish.before_seal", "publish.before_seal_commit", "publish.after_seal",
     "publish.done",
 )  # fmt: skip
-"""Every point, in the order in which a run meets them first."""
+"""Every point of a run, in the order in which a run meets them first."""
+NAMES_OF_ENVIRONMENTS = (
+    "env.entered", "env.made", "env.deployed", "env.ready",
+    "env.copied", "env.copy_deployed", "env.written_to",
+    "env.leaving", "env.emptied", "env.files_gone", "env.gone",
+)  # fmt: skip
+"""Points at which an environment is made, gets tables of its own, and goes."""
 
 _reached: Counter[str] = Counter()
 
@@ -42,9 +48,14 @@ def reached(name: str) -> None:
         return
     place, _, action = wanted.partition("=")
     point, _, time = place.partition(":")
-    if point not in NAMES or not (time or "1").isdigit() or action not in ("", "kill", "stop", "raise"):
+    if (
+        point not in NAMES + NAMES_OF_ENVIRONMENTS
+        or not (time or "1").isdigit()
+        or action not in ("", "kill", "stop", "raise")
+    ):
         raise UsageError(
-            f"{VARIABLE} is '{wanted}'. Write name[:time][=kill|stop|raise] with one of: {', '.join(NAMES)}"
+            f"{VARIABLE} is '{wanted}'. Write name[:time][=kill|stop|raise] with one of: "
+            + ", ".join(NAMES + NAMES_OF_ENVIRONMENTS)
         )
     if name != point:
         return

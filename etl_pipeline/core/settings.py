@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from dotenv import dotenv_values
 
 from etl_pipeline.core.errors import UsageError
+from etl_pipeline.core.names import PROD, safe_name
 
 _URL_PASSWORD = re.compile(r"(?P<start>[a-z][a-z0-9+.-]*://[^\s:/@'\"]*):[^\s'\"]*@", re.IGNORECASE)
 _NAMED_SECRET = re.compile(
@@ -37,11 +38,22 @@ class Settings:
         home: folder of everything we keep outside the warehouse.
         database_url: the warehouse; None means the embedded server.
         environ: environment and `.env` together, for the addresses and tokens of sources.
+        env: the environment whose own files are meant; None for prod.
     """
 
     home: Path
     database_url: str | None = field(default=None, repr=False)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    env: str | None = None
+
+    @property
+    def work_dir(self) -> Path:
+        """Files of this environment's own: the page, extracts, what dbt writes; all of it goes when it is dropped."""
+        return (
+            self.home
+            if self.env is None or self.env == PROD
+            else self.home / "env" / safe_name(self.env, "environment")
+        )
 
     @property
     def bronze_dir(self) -> Path:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from psycopg2 import extensions
+
 from etl_pipeline.core.errors import UsageError
 from etl_pipeline.core.names import PROD, Schemas
 from etl_pipeline.core.progress import Progress
-from etl_pipeline.core.settings import load_settings, redact
+from etl_pipeline.core.settings import Settings, load_settings, redact
 from load.postgres import connect
 from pipeline_manager.morning.feed_sections import drift, freshness, quarantine
 from pipeline_manager.morning.gold_reader import GoldReader, MissingViewError
@@ -20,7 +22,7 @@ from pipeline_manager.morning.promise_sections import open_orders, promises_at_r
 from pipeline_manager.morning.sales_section import sales
 from pipeline_manager.morning.stock_sections import safety_stock, stock_at_risk, stock_today
 from pipeline_manager.report import RunReport
-from pipeline_manager.warehouse import OpenWarehouse, warehouse_url
+from pipeline_manager.warehouse import OpenWarehouse, open_warehouse
 
 PATIENCE_SECONDS = 600
 SECTIONS: dict[str, tuple[str, Callable[[GoldReader], Section]]] = {
@@ -56,14 +58,14 @@ _ADVICE = (
 )
 
 
-def page_path(home: Path, schemas: Schemas) -> Path:
-    """Return where the page of an environment lies when nobody says otherwise."""
-    return home / ("report.html" if schemas.env == PROD else f"report_{schemas.env}.html")
+def page_path(settings: Settings) -> Path:
+    """Return where the page of prod, or of the settings' environment, lies when nobody says otherwise."""
+    return settings.work_dir / "report.html"
 
 
 def publish_page(opened: OpenWarehouse, report: RunReport, progress: Progress) -> None:
     """Write the page at the end of a run; where that fails, the run has not: it says so and ends well."""
-    target = page_path(opened.settings.home, opened.warehouse.schemas)
+    target = page_path(opened.settings)
     progress.step("report")
     state = page_state(opened)
     if is_up_to_date(target, state):
@@ -111,9 +113,9 @@ def show_report(out: Path | None, env: str | None, database_url: str | None) -> 
         UsageError: the file cannot be written there.
     """
     settings = load_settings(os.environ, Path.cwd())
-    schemas = Schemas.of(env)
-    target = out or page_path(settings.home, schemas)
-    write_report(warehouse_url(database_url or settings.database_url, settings), schemas, target)
+    with open_warehouse(database_url or settings.database_url, settings, Schemas.of(env)) as opened:
+        target = out or page_path(opened.settings)
+        _write(opened.warehouse.connection, opened.warehouse.schemas, target)
     return target
 
 
@@ -124,8 +126,12 @@ def write_report(url: str, schemas: Schemas, target: Path) -> None:
         StopRunError: the server does not answer.
         UsageError: the file cannot be written there.
     """
-    with closing(connect(url)) as connection:
-        page = make_page(GoldReader(connection, schemas))
+    with closing(connect(url, schemas.options)) as connection:
+        _write(connection, schemas, target)
+
+
+def _write(connection: extensions.connection, schemas: Schemas, target: Path) -> None:
+    page = make_page(GoldReader(connection, schemas))
     being_written = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

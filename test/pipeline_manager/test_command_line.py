@@ -209,10 +209,12 @@ def test_quarantine_is_listed_shown_and_retried(terminal, warehouse, contracts, 
     assert out.startswith("2 records and files remain")
 
 
-def test_commands_on_an_empty_environment_say_what_to_do(terminal, postgres_server, warehouse):
+def test_commands_on_an_empty_warehouse_or_an_unknown_environment_say_what_to_do(terminal, database_url):
     for command in (("quarantine", "list"), ("hash",), ("audit",)):
-        code, _, err = terminal.systock(*command, "--env", "fresh", "--database-url", warehouse.url)
+        code, _, err = terminal.systock(*command, "--database-url", database_url)
         assert (code, "Load it first" in err) == (1, True), command
+        code, _, err = terminal.systock(*command, "--env", "fresh", "--database-url", database_url)
+        assert (code, "systock env create fresh" in err) == (2, True), command
 
 
 def test_hash_and_audit_speak_for_a_loaded_warehouse(terminal, warehouse, contracts, inbox):
@@ -368,6 +370,7 @@ def test_a_file_that_no_contract_claims_is_named(warehouse, contracts, inbox):
 def test_two_environments_of_one_server_do_not_see_each_other(warehouse, contracts, inbox, tmp_path):
     warehouse.run(contracts, inbox)
     other = write_files(tmp_path / "other", MASTERS)
+    warehouse.environment("issue_7")
     report = warehouse.run(contracts, other, env="issue_7")
 
     assert report.env == "issue_7"

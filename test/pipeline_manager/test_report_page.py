@@ -15,6 +15,7 @@ import pytest
 from data_warehouse.deploy import deploy
 from etl_pipeline.core.log import printable
 from etl_pipeline.core.names import Schemas
+from etl_pipeline.core.settings import Settings
 from load.postgres import connect
 from pipeline_manager.morning.gold_reader import GoldReader, Listing
 from pipeline_manager.morning.page import Section, Table, cell, render_page
@@ -279,7 +280,7 @@ def test_a_run_writes_the_page_and_tells_where_it_lies(warehouse, tmp_path):
 
     report = warehouse.run(contracts, inbox, write_page=True)
 
-    assert report.page == str(page_path(warehouse.home, PROD))
+    assert report.page == str(page_path(Settings(home=warehouse.home)))
     assert_self_contained(Page(Path(report.page).read_text(encoding="utf-8")))
     assert report.notes == []
     assert sorted(path.name for path in warehouse.home.glob("*report*")) == [".report.state", "report.html"]
@@ -306,7 +307,7 @@ def test_a_run_that_changes_nothing_leaves_the_page_as_it_is_and_any_change_writ
 
 
 def test_a_page_that_cannot_be_written_does_not_fail_the_run_but_is_told(warehouse, tmp_path):
-    page_path(warehouse.home, PROD).mkdir()
+    page_path(Settings(home=warehouse.home)).mkdir()
     inbox = write_files(tmp_path / "inbox", MASTERS | GOOD_FILES)
 
     report = warehouse.run(write_feeds(tmp_path / "contracts"), inbox, write_page=True)
@@ -324,8 +325,9 @@ def test_the_command_writes_where_it_is_told_to_and_says_why_it_cannot(tmp_path,
     assert (code, out.strip()) == (0, "pages/today.html")
     assert "Nothing has been loaded yet" in (tmp_path / "person" / "pages" / "today.html").read_text(encoding="utf-8")
 
+    assert systock("env", "create", "tea", "--database-url", warehouse.url)[0] == 0
     code, out, _ = systock("report", "--env", "tea", "--database-url", warehouse.url)
-    assert (code, out.strip()) == (0, str(tmp_path / "person" / "systock" / "report_tea.html"))
+    assert (code, out.strip()) == (0, str(tmp_path / "person" / "systock" / "env" / "tea" / "report.html"))
     code, _, err = systock("report", "--out", "pages", "--database-url", warehouse.url)
     assert (code, "cannot be written" in err) == (2, True)
 

@@ -88,6 +88,7 @@ def trapped(postgres_server, make_warehouse, tmp_path_factory):
     retailer = contracts / "retailer.yml"
     retailer.write_text(retailer.read_text().replace("snapshot_days: 0", "snapshot_days: 400"))
     inbox = write_files(folder / "inbox", MASTERS | {"move_2025-02-01.csv": MOVE})
+    warehouse.environment(ENV.env)
     warehouse.report = warehouse.run(contracts, inbox, env=ENV.env)  # type: ignore[attr-defined]
     yield warehouse
     administer(postgres_server, f"drop database {name} with (force)")

@@ -1,0 +1,1 @@
+"""Environments: isolated copies of prod to try a feed or a change in, and to throw away."""
