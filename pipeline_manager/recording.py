@@ -94,7 +94,7 @@ class Recorder:
         """Write down how the run ended, by a connection of its own: the run's may be broken."""
         self._report.stages = self._clock.stages
         try:
-            with closing(reconnect(self._opened.url)) as connection:
+            with closing(reconnect(self._opened.url, self._opened.warehouse.schemas.options)) as connection:
                 self._write_end(connection, failure)
                 measure(connection, self._schemas, self._feeds)
         except (psycopg2.Error, OSError) as error:

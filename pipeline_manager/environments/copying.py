@@ -151,7 +151,8 @@ def _number_on(cursor: extensions.cursor, schemas: Schemas, copied: set[tuple[st
             (sql.Identifier(layer, table).as_string(cursor), column, theirs, column),
         )
         source, target = cursor.fetchone() or ("", "")
-        # The server's own words for a sequence, quoted where they have to be.
-        cursor.execute(f"select setval(%s, last_value, is_called) from {source}", (target,))  # noqa: S608
+        cursor.execute(
+            sql.SQL("select setval(%s, last_value, is_called) from {}").format(sql.SQL(str(source))), (target,)
+        )
     cursor.execute(schemas.render("select coalesce(max(known), 0) from {{ ops }}.batch"))
     return int((cursor.fetchone() or (0,))[0])

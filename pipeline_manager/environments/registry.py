@@ -12,10 +12,14 @@ from etl_pipeline.core.names import PROD, Schemas
 
 REGISTRY_FILE = "011_environment.sql"
 _PLAIN = Schemas.of(None)
-_COLUMNS = (
-    "name, role, origin, state, created_at, expires_at, detached_at, base_known, contracts, created_by,"
-    " expires_at <= statement_timestamp() as is_expired"
-)
+_READ = """
+    select
+        name, role, origin, state, created_at, expires_at, detached_at, base_known, contracts, created_by,
+        expires_at <= statement_timestamp() as is_expired
+    from ops.environment
+    where name = %s or cast(%s as text) is null
+    order by name
+"""
 
 
 @dataclass(frozen=True)
@@ -81,14 +85,14 @@ def environments(connection: extensions.connection) -> list[Environment]:
     """Return all environments by name; none where prod knows of none."""
     if not has_registry(connection):
         return []
-    return _read(connection, "order by name", ())
+    return _read(connection, None)
 
 
 def find(connection: extensions.connection, name: str) -> Environment | None:
     """Return an environment, in whatever state it is."""
     if not has_registry(connection):
         return None
-    found = _read(connection, "where name = %s", (name,))
+    found = _read(connection, name)
     return found[0] if found else None
 
 
@@ -156,9 +160,9 @@ def is_prod(name: str | None) -> bool:
     return name is None or name == PROD
 
 
-def _read(connection: extensions.connection, condition: str, values: tuple[object, ...]) -> list[Environment]:
+def _read(connection: extensions.connection, name: str | None) -> list[Environment]:
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        cursor.execute(f"select {_COLUMNS} from ops.environment {condition}", values)  # noqa: S608  # our own words
+        cursor.execute(_READ, (name, name))
         found = [Environment(**row) for row in cursor.fetchall()]
     connection.commit()
     return found
