@@ -166,7 +166,7 @@ def _clock_from(now: datetime, started: float) -> Callable[[], datetime]:
 @contextmanager
 def connected(opened: OpenWarehouse) -> Iterator[extensions.connection]:
     """Open a connection for telling alone, in which no statement takes long."""
-    connection = reconnect(opened.url)
+    connection = reconnect(opened.url, opened.warehouse.schemas.options)
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute("select set_config('statement_timeout', %s, false)", (str(LONGEST_STATEMENT_MS),))

@@ -6,19 +6,11 @@ A new table of ops needs one line here; test/pipeline_manager/environments/test_
 from fnmatch import fnmatchcase
 
 OF_DATA = (
-    "setting",
-    "batch",
-    "to_judge_again",
-    "feed",
-    "law",
-    "decision",
-    "answer_sample",
-    "rebuild",
-    "held_*",
-    "feed_metric",
-)
+    "setting", "batch", "to_judge_again", "feed", "law", "decision", "answer_sample", "rebuild", "held_*",
+    "feed_metric", "schema_*",
+)  # fmt: skip
 """Belongs to what was loaded: an environment takes it over from prod, and a full refresh makes it anew."""
-OF_RUNNING = ("heartbeat", "run", "run_*", "stage", "check", "expected_*", "schema_drift*")
+OF_RUNNING = ("heartbeat", "run", "run_*", "stage", "check", "expected_*")
 """Tells how this warehouse ran: an environment begins with none, and a full refresh begins it anew."""
 OF_OUTSIDE = ("environment", "event*", "outbox*", "incident*", "claim*")
 """Speaks of what lies outside the data: an environment begins with none, and a full refresh keeps it."""
