@@ -10,6 +10,7 @@ import typer
 from pipeline_manager import env_commands
 from pipeline_manager.console import SET_ASIDE, STOPPED, command_errors, exit_with
 from pipeline_manager.gates.command import gates
+from pipeline_manager.metrics_command import metrics
 from pipeline_manager.pipeline_flow import URL_HELP, watch_command
 from pipeline_manager.pipeline_flow import run as run_command
 from pipeline_manager.telling_commands import notify
@@ -29,6 +30,7 @@ app.command("run")(run_command)
 app.command("watch")(watch_command)
 app.command("gates")(gates)
 app.command("notify")(notify)
+app.command("metrics")(metrics)
 
 EnvOption = Annotated[str | None, typer.Option("--env", help="Environment; default: prod.")]
 FileArgument = Annotated[str, typer.Argument(help="Name of the file, or the end of it.")]

@@ -16,6 +16,7 @@ from test.pipeline_manager.small_retailer import HEADERS, MASTERS, write_feeds, 
 
 CANARY = "s3cr3t-canary"
 ODD = "ab/can4ry#one?two@three:f0ur"  # not percent-encoded: it takes a URL apart
+WEBHOOK = "http://127.0.0.1:1/services/T0/B0/c4naryhook"
 TOKEN = "tok3n-canary-9"
 MOVES = {"move_2025-02-01.csv": "D1,1,1,A,W1,2025-02-01T09:00:00,5,EA,in,\nD2,1,1,NO,W1,2025-02-01T09:00:00,5,EA,in,\n"}
 API = """
@@ -102,8 +103,8 @@ def test_s10_no_command_shows_or_keeps_a_secret_whether_it_works_or_fails(guarde
     for command in (("dsn",), ("hash",), ("audit",), ("verify",), ("verify", "--json"), ("quarantine", "list"),
                     ("quarantine", "show", "move_2025-02-01.csv"), ("quarantine", "retry", "--feeds", contracts),
                     ("feeds", "check", contracts), ("feeds", "draft", inbox / "move_2025-02-01.csv"), ("stop",),
-                    ("explain", "--product", "A", "--location", "W1")):  # fmt: skip
-        shell(*command, SYSTOCK_DATABASE_URL=good)
+                    ("metrics",), ("notify",), ("explain", "--product", "A", "--location", "W1")):  # fmt: skip
+        shell(*command, SYSTOCK_DATABASE_URL=good, SLACK_WEBHOOK_URL=WEBHOOK)
     codes = {name: code for name, code, _ in shell.said}
     assert codes["dsn"] == codes["verify"] == codes["audit"] == 0
 
@@ -115,7 +116,11 @@ def test_s10_no_command_shows_or_keeps_a_secret_whether_it_works_or_fails(guarde
     shell(*run, SYSTOCK_DATABASE_URL=good)
     assert all(code in (0, 1, 2, 3) for _, code, _ in shell.said)
     assert not [name for name, _, text in shell.said if "Traceback" in text]
-    assert shell.leaks(CANARY) == []
+    (inbox / "move_2025-02-01.csv").touch()
+    shell(*run, SYSTOCK_DATABASE_URL=good, SLACK_WEBHOOK_URL=WEBHOOK, SLACK_EVERY_RUN="1")
+    shell("notify", SYSTOCK_DATABASE_URL=good, SLACK_WEBHOOK_URL=WEBHOOK)
+    shell("notify", SYSTOCK_DATABASE_URL=good, SLACK_WEBHOOK_URL=WEBHOOK.partition("://")[2])
+    assert shell.leaks(CANARY, "c4naryhook") == []
 
 
 def test_s10_sources_and_settings_that_are_wrong_show_no_secret(database_url, tmp_path, capsys, monkeypatch):
