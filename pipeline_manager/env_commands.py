@@ -1,6 +1,7 @@
 """`systock env`: environments to try a feed or a change in, and to throw away."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,14 @@ app = typer.Typer(no_args_is_help=True, help="Environments: isolated copies of p
 NameArgument = Annotated[str, typer.Argument(help="Name: small letters, digits, underscores.")]
 UrlOption = Annotated[str | None, typer.Option("--database-url", help=URL_HELP)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print it as JSON, and nothing else.")]
+
+
+class Format(StrEnum):
+    """How the impact is printed."""
+
+    text = "text"
+    json = "json"
+    markdown = "markdown"
 
 
 class From(StrEnum):
@@ -85,3 +94,24 @@ def refresh(name: NameArgument, database_url: UrlOption = None) -> None:
         from pipeline_manager.environments.telling import refresh_and_tell
 
         typer.echo(refresh_and_tell(name, database_url))
+
+
+@app.command("diff")
+def diff(
+    name: NameArgument,
+    how: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.text,
+    out: Annotated[Path | None, typer.Option(help="File to write it into instead.")] = None,
+    database_url: UrlOption = None,
+) -> None:
+    """Tell what an environment changes against prod: stock, promises, money, stock-outs, what is set aside.
+
+    Example: systock env diff new_till --format markdown --out comment.md
+    """
+    with command_errors(as_json=how is Format.json):
+        from pipeline_manager.environments.telling import told_impact
+
+        told = told_impact(name, how.value, database_url)
+        if out is None:
+            typer.echo(told)
+        else:
+            out.write_text(told + "\n", encoding="utf-8")

@@ -10,11 +10,14 @@ from typing import Any, Literal
 from psycopg2 import extensions, sql
 
 from etl_pipeline.core.log import printable
+from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.settings import Settings, load_settings
 from load.postgres import connect
 from pipeline_manager.environments import lifecycle, registry
+from pipeline_manager.environments.impact import impact
+from pipeline_manager.environments.naming import checked_name
 from pipeline_manager.environments.registry import Environment
-from pipeline_manager.warehouse import warehouse_url
+from pipeline_manager.warehouse import open_warehouse, warehouse_url
 
 _SIZE = """
     select cast(coalesce(sum(pg_total_relation_size(c.oid)), 0) as bigint)
@@ -54,6 +57,16 @@ def refresh_and_tell(name: str, database_url: str | None) -> str:
     """Base an environment on prod as it is now; return what to say about it."""
     made = lifecycle.refresh(database_url, _settings(), name)
     return f"Environment '{name}' shows prod as of load {made.base_known} and later; what was loaded into it is gone."
+
+
+def told_impact(name: str, how: str, database_url: str | None) -> str:
+    """Return what an environment changes against prod, as text, JSON or Markdown."""
+    settings = _settings()
+    with open_warehouse(database_url or settings.database_url, settings, Schemas.of(checked_name(name))) as opened:
+        found = impact(opened)
+    if how == "json":
+        return json.dumps(found.as_json(), indent=2, default=str)
+    return found.as_markdown() if how == "markdown" else found.as_text()
 
 
 def listed(database_url: str | None, *, as_json: bool) -> str:
