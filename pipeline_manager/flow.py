@@ -22,6 +22,7 @@ from load.postgres import FileKey, ManifestFile, PostgresWarehouse, contract_has
 from pipeline_manager.again import tasks_again
 from pipeline_manager.decisions import all_decisions, keep_decisions
 from pipeline_manager.ingest import Ingest, Task, landed_again
+from pipeline_manager.lineage_of_run import lineage_emitter, traced
 from pipeline_manager.morning.report_page import publish_page
 from pipeline_manager.ordering import load_order
 from pipeline_manager.publishing import publish_gold
@@ -99,6 +100,7 @@ def run_flow(
     started = time.monotonic()
     feeds = load_feeds(options.feeds)
     schemas = Schemas.of(options.env)
+    emitter = lineage_emitter(settings.environ)
     report = RunReport(schemas.env, feeds.retailer.retailer)
     progress = timed(progress)
     progress.step("warehouse")
@@ -109,6 +111,7 @@ def run_flow(
         with (
             told_when_it_fails(opened, report, clock),
             recorded(Recorder(opened, feeds, report, progress)) as recorder,
+            traced(emitter, opened, feeds, report, recorder.run_id, clock=clock),
             warehouse.run_lock(),
         ):
             rebuild = Rebuild(settings.work_dir, schemas.env)
