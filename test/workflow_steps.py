@@ -92,6 +92,7 @@ class ByHand:
 
     def run(self, workflow: str, event_name: str, payload: Mapping[str, Any]) -> dict[str, Job]:
         """Run a workflow for an event; return its jobs."""
+        shutil.rmtree(self.home / "artifacts", ignore_errors=True)
         event = self.home / "event.json"
         event.write_text(json.dumps(payload), encoding="utf-8")
         return self._run(workflow, self._github(event, event_name, payload), self.secrets)
@@ -209,9 +210,18 @@ class ByHand:
         _write_command(commands / "systock", "#!/bin/sh\nexport PYTHONDONTWRITEBYTECODE=1\n" + systock)
         for tool in _TOOLS:
             (commands / tool).symlink_to(Path(sys.executable).parent / tool)
+        subprocess.run(["git", "init", "-q", "-b", "main"], cwd=self.workspace, check=True)
+        self.commit()
+
+    def commit(self) -> str:
+        """Commit what lies in the workspace, as somebody's push would; return the number of the commit."""
         who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com", "-c", "commit.gpgsign=false"]
-        for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], [*who, "commit", "-q", "-m", "The tree"]):
+        for arguments in (["add", "-A"], [*who, "commit", "-q", "--allow-empty", "-m", "A state"]):
             subprocess.run(["git", *arguments], cwd=self.workspace, check=True, capture_output=True)
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=self.workspace, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
 
 
 def _may_run(condition: str, context: dict[str, Any]) -> bool:
