@@ -9,6 +9,7 @@ import typer
 
 from pipeline_manager import env_commands
 from pipeline_manager.console import SET_ASIDE, STOPPED, command_errors, exit_with
+from pipeline_manager.evolve_command import feeds_evolve
 from pipeline_manager.gates.command import gates
 from pipeline_manager.metrics_command import metrics
 from pipeline_manager.pipeline_flow import URL_HELP, watch_command
@@ -21,11 +22,12 @@ app = typer.Typer(
     help="SyStock: a stock figure that is right, and that explains itself.",
     epilog="Start with: systock run",
 )
-feeds_app = typer.Typer(no_args_is_help=True, help="Contracts of feeds: check them, draft a new one.")
+feeds_app = typer.Typer(no_args_is_help=True, help="Contracts of feeds: check them, draft a new one, mend one.")
 quarantine_app = typer.Typer(no_args_is_help=True, help="What was set aside, why, and how it gets back in.")
 app.add_typer(feeds_app, name="feeds")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(env_commands.app, name="env")
+feeds_app.command("evolve")(feeds_evolve)
 app.command("run")(run_command)
 app.command("watch")(watch_command)
 app.command("gates")(gates)

@@ -284,7 +284,7 @@ class _Look:
     def _of_values(self, seen: Seen) -> list[Drift]:
         if seen.faults is None:
             return []
-        found = list(value_drifts(self._contract, seen.faults, seen.records))
+        found = list(value_drifts(self._contract, seen.faults, seen.records, seen.landed.logical_time))
         for name, reason in code_columns(self._contract, seen.faults, seen.records).items():
             if name not in self._compared:  # once a load: whoever sends no masters has many such files
                 self._compared.add(name)

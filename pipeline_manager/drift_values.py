@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ MOST_ROWS = 200
 LARGE_SHARE = 5
 """One record in so many: a file of which less is unreadable has bad records, not another way of writing."""
 FEW = 3
+NEAR = timedelta(days=7)
 MOST_VALUES, LONGEST_VALUE = 20, 40
 SIGNS = ((".", ""), (",", ""), (",", "."), (".", ","), (",", " "), (".", " "), (".", "'"), (",", "'"))
 
@@ -60,14 +62,21 @@ class Faults:
         return round(self.counts[reason] * among / kept) if kept else 0
 
 
-def value_drifts(contract: Contract, faults: Faults, records: int) -> Iterator[Drift]:
-    """Yield what changed in the way values are written, as far as the records set aside show it."""
+def value_drifts(contract: Contract, faults: Faults, records: int, near: datetime | None = None) -> Iterator[Drift]:
+    """Yield what changed in the way values are written, as far as the records set aside show it.
+
+    Args:
+        contract: of the feed.
+        faults: what was set aside of one file.
+        records: of the file.
+        near: the file's own time, which tells 03/04 from 04/03.
+    """
     seen: set[tuple[str, str]] = set()
     for _, value, _, column in values_of(contract):
         if not isinstance(value.from_, str) or value.from_.startswith("$") or value.from_ in contract.derive:
             continue
-        for drift in (*_numbers(contract, value, column, faults, records), *_times(contract, value, faults, records),
-                      *_unmapped(contract, value, column, faults, records)):  # fmt: skip
+        found = [*_numbers(contract, value, column, faults, records), *_times(contract, value, faults, records, near)]
+        for drift in (*found, *_unmapped(contract, value, column, faults, records)):
             if (drift.kind, drift.column) not in seen:
                 seen.add((drift.kind, drift.column))
                 yield drift
@@ -96,8 +105,19 @@ def _numbers(contract: Contract, value: Value, column: Column | None, faults: Fa
         detail["reads_as"] = {"decimal": ways[0][0], "thousands": ways[0][1]}
         # With whole thousands 1.500 reads two ways; a text that settles it has both signs, or other than three digits.
         is_settled = any(len(t.rpartition(ways[0][0])[2]) != FEW for t in bad)
-        detail["is_sure"] = is_settled and (ways[0][1] in ("", reading.thousands) or len(bad) > 1)
+        detail["is_sure"] = is_settled and _all_read(contract, faults, *ways[0])
     yield Drift(contract.feed, "retyped", name, detail)
+
+
+def _all_read(contract: Contract, faults: Faults, decimal: str, thousands: str) -> bool:
+    """Tell whether the other numbers of the records read with other signs too; they hold for all columns of a feed."""
+    reading = contract.reading
+    names = {
+        value.from_ for _, value, _, column in values_of(contract)
+        if isinstance(value.from_, str) and column is not None and column.type in NUMBERS and value.map is None
+    }  # fmt: skip
+    texts = {text for name in names for text in faults.column("not_a_number", name) if text not in reading.null_tokens}
+    return all(_reads(text, decimal, thousands) for text in texts)
 
 
 def _reads(text: str, decimal: str, thousands: str) -> bool:
@@ -105,7 +125,7 @@ def _reads(text: str, decimal: str, thousands: str) -> bool:
     return not bool(read.unreadable[0] or read.digits_lost[0])
 
 
-def _times(contract: Contract, value: Value, faults: Faults, records: int) -> Iterator[Drift]:
+def _times(contract: Contract, value: Value, faults: Faults, records: int, near: datetime | None) -> Iterator[Drift]:
     if value.extract or value.map or value.lookup or not is_time(contract, value):
         return
     name, forms = str(value.from_), value.formats or contract.reading.formats
@@ -115,14 +135,29 @@ def _times(contract: Contract, value: Value, faults: Faults, records: int) -> It
     unreadable = parse_instants(pa.array(texts), list(forms), "UTC").unreadable
     bad = [text for text, is_bad in zip(texts, unreadable, strict=True) if is_bad]
     among = sum(text in set(bad) for text in faults.column("not_a_time", name))
-    found = time_formats(bad) if bad else []
+    found = _likely_first(time_formats(bad) if bad else [], bad, near)
+    is_sure = len(found) == 1 or (near is not None and _is_near(bad, found[:1], near) > _is_near(bad, found[1:], near))
     if not bad or not _is_much(faults.count("not_a_time", among), records, few=1 if found else FEW):
         return
     detail: dict[str, object] = {"expects": f"a time as {', '.join(forms)}", "samples": samples_of(bad)}
     detail["records"] = faults.count("not_a_time", among)
     if found:
-        detail |= {"reads_as": {"format": found[0]}, "is_sure": len(found) == 1, "rivals": found[1:4]}
+        detail |= {"reads_as": {"format": found[0]}, "is_sure": is_sure, "rivals": found[1:4]}
     yield Drift(contract.feed, "retyped", name, detail)
+
+
+def _likely_first(forms: list[str], texts: list[str], near: datetime | None) -> list[str]:
+    return sorted(forms, key=lambda form: -_is_near(texts, [form], near)) if near is not None else forms
+
+
+def _is_near(texts: list[str], forms: list[str], near: datetime) -> int:
+    """Return how many texts, read in the best of these formats, lie within days of a file's own time."""
+    most = 0
+    for form in forms:
+        if "%" in form:
+            read = (datetime.strptime(text, form).replace(tzinfo=UTC) for text in texts)
+            most = max(most, sum(abs(time - near) <= NEAR for time in read))
+    return most
 
 
 def _unmapped(contract: Contract, value: Value, column: Column | None, faults: Faults, records: int) -> Iterator[Drift]:
