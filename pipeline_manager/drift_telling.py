@@ -13,6 +13,8 @@ from etl_pipeline.observe.values import Breach
 from load.postgres import PostgresWarehouse
 
 MOST_TOLD = 200
+SCHEMA_DRIFT = "schema_drift"
+"""The kind of its breaches."""
 _TOLD = """
     select feed, kind, column_name, detail, first_file, times, state, first_seen_at
     from {{ ops }}.schema_drift where state = 'open'
@@ -54,7 +56,7 @@ def drift_breaches(told: Iterable[Mapping[str, Any]]) -> list[Breach]:
     """Return what `told_drift` found as breaches, one a feed, kind and column."""
     return [
         Breach(
-            "schema_drift", f"{row['feed']}/{row['kind']}/{row['column']}", row["sentence"], row["advice"] + ".",
+            SCHEMA_DRIFT, f"{row['feed']}/{row['kind']}/{row['column']}", row["sentence"], row["advice"] + ".",
             amount=int(row["files"]),
         )
         for row in told

@@ -25,6 +25,7 @@ from etl_pipeline.observe.slack_message import RunTold, compose
 from etl_pipeline.observe.slack_sending import Attempt, send
 from etl_pipeline.observe.values import Breach
 from load.postgres import AlreadyRunningError, reconnect
+from pipeline_manager.drift_telling import SCHEMA_DRIFT, drift_breaches
 from pipeline_manager.report import RunReport
 from pipeline_manager.warehouse import OpenWarehouse
 
@@ -34,7 +35,7 @@ LONGEST_TELLING = 5.0
 """Seconds that a run waits for Slack at most."""
 LONGEST_STATEMENT_MS = 5_000
 RUN_FAILED, SET_ASIDE, REFUSED, LAW_BROKEN = "run_failed", "set_aside", "refused_file", "law_broken"
-OWN_KINDS = frozenset({RUN_FAILED, SET_ASIDE, REFUSED, LAW_BROKEN})
+OWN_KINDS = frozenset({RUN_FAILED, SET_ASIDE, REFUSED, LAW_BROKEN, SCHEMA_DRIFT})
 OF_THE_RUN = Scope(OWN_KINDS)
 """For who tells of a run alone: what a look at the warehouse found stays open."""
 OF_A_LOOK = Scope(OWN_KINDS, is_all_but=True)
@@ -66,7 +67,7 @@ class Telling:
 
 def breaches_after(report: RunReport, looked: Sequence[Breach] = ()) -> list[Breach]:
     """Return what is wrong after a run: what its report tells, and what a look at the warehouse found; each once."""
-    found = [*_laws(report), *_set_aside(report), *_refused(report), *looked]
+    found = [*_laws(report), *_set_aside(report), *_refused(report), *drift_breaches(report.drift), *looked]
     return list({key_of(breach): breach for breach in reversed(found)}.values())[::-1]
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline_manager.drift_telling import drift_breaches
+from pipeline_manager.telling import breaches_after
 from test.pipeline_manager.drifting_shop import Shop
 
 
@@ -36,6 +37,7 @@ def test_a_new_column_is_told_with_the_file_that_brought_it_and_counted_after_it
     assert report.as_json()["drift"][0]["column"] == "discount"
     breach = drift_breaches(report.drift)[0]
     assert (breach.kind, breach.subject, breach.amount) == ("schema_drift", "sales/added/discount", 1)
+    assert breaches_after(report) == [breach]
 
     shop.put(5, shop.lines(5, discount="0.{n}"))
     shop.run()
