@@ -12,6 +12,7 @@ from pipeline_manager.console import SET_ASIDE, STOPPED, command_errors, exit_wi
 from pipeline_manager.evolve_command import feeds_evolve
 from pipeline_manager.gates.command import gates
 from pipeline_manager.metrics_command import metrics
+from pipeline_manager.observe_commands import observe, score_alerts
 from pipeline_manager.pipeline_flow import URL_HELP, watch_command
 from pipeline_manager.pipeline_flow import run as run_command
 from pipeline_manager.telling_commands import notify
@@ -33,6 +34,8 @@ app.command("watch")(watch_command)
 app.command("gates")(gates)
 app.command("notify")(notify)
 app.command("metrics")(metrics)
+app.command("observe")(observe)
+app.command("score-alerts")(score_alerts)
 
 EnvOption = Annotated[str | None, typer.Option("--env", help="Environment; default: prod.")]
 FileArgument = Annotated[str, typer.Argument(help="Name of the file, or the end of it.")]

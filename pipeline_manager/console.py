@@ -15,7 +15,7 @@ from etl_pipeline.core.errors import UsageError, WarehouseError
 from etl_pipeline.core.log import printable, set_up_logging
 from etl_pipeline.core.settings import load_settings, redact
 
-DONE, STOPPED, WRONG_USE, SET_ASIDE = 0, 1, 2, 3
+DONE, STOPPED, WRONG_USE, SET_ASIDE, BREACHED = 0, 1, 2, 3, 4
 
 
 def exit_with(code: int) -> NoReturn:

@@ -8,6 +8,8 @@ from etl_pipeline.core.settings import Settings
 
 FEEDS = Path(__file__).resolve().parent.parent / "feeds"
 DONE_MARK = ".simulated"
+SIMULATED = "simulated"
+"""The retailer whose data lies in the past: it is judged in its own time."""
 
 
 def demo_options(feeds: Path | None, inbox: Path | None, settings: Settings, progress: Progress) -> tuple[Path, Path]:

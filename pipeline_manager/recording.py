@@ -16,7 +16,7 @@ from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.settings import redact
 from etl_pipeline.observe.values import Breach
 from load.postgres import AlreadyRunningError, reconnect
-from pipeline_manager.measuring import measure
+from pipeline_manager.observing import look_closely, own_time
 from pipeline_manager.report import RunReport
 from pipeline_manager.stages import StageClock
 from pipeline_manager.warehouse import OpenWarehouse
@@ -73,6 +73,7 @@ class Recorder:
     def __init__(self, opened: OpenWarehouse, feeds: Feeds, report: RunReport, clock: StageClock) -> None:
         """Write nothing yet; the run's seconds count from here."""
         self.run_id = uuid.uuid4().hex
+        self.breaches: list[Breach] = []
         self._opened = opened
         self._feeds = feeds
         self._report = report
@@ -96,9 +97,21 @@ class Recorder:
         try:
             with closing(reconnect(self._opened.url, self._opened.warehouse.schemas.options)) as connection:
                 self._write_end(connection, failure)
-                measure(connection, self._schemas, self._feeds)
+                self._look(connection)
         except (psycopg2.Error, OSError) as error:
             log.warning("what this run did could not be recorded: %s", _first_line(error))
+
+    def _look(self, connection: extensions.connection) -> None:
+        """Judge what was delivered, by the server's clock, and write down what is wrong with it."""
+        with connection, connection.cursor() as cursor:
+            cursor.execute("select clock_timestamp()")
+            now = (cursor.fetchone() or (None,))[0]
+        if now is not None:
+            looked = look_closely(
+                connection, self._schemas, self._feeds, own_time(connection, self._schemas, self._feeds, now)
+            )
+            self.breaches = looked.breaches
+            record_breaches(connection, self._schemas, self.run_id, looked.breaches)
 
     def _write_end(self, connection: extensions.connection, failure: BaseException | None) -> None:
         report = self._report

@@ -1,5 +1,6 @@
 """What a feed is: the contract, as pydantic models. The JSON Schema and the reference page come from here."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -297,6 +298,22 @@ class Schedule(Strict):
             "its end (the moment when it was written)."
         ),
     ] = "start"
+    open_days: Annotated[
+        list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]],
+        Field(description="Weekdays for which files are owed; on the others the source is closed.", min_length=1),
+    ] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    closed: Annotated[list[date], Field(description="Days for which none is owed: holidays, stock-taking.")] = []
+    ended: Annotated[date | None, Field(description="Last day for which files are owed: the source is gone.")] = None
+    gate: Annotated[
+        float | None,
+        Field(
+            description="Hold a file, whole, that brings less than this share of the records that its weekday usually "
+            "brings, or more than as many times as much (0.2: less than a fifth, more than five times), until a "
+            "person has looked at it. Without it no file is held for what is usual.",
+            gt=0,
+            lt=1,
+        ),
+    ] = None
 
 
 class Extract(Strict):
