@@ -18,6 +18,7 @@ from etl_pipeline.core.failpoints import reached
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.progress import Progress
 from etl_pipeline.core.settings import Settings
+from etl_pipeline.observe.incidents import EVERYTHING
 from load.postgres import FileKey, ManifestFile, PostgresWarehouse, contract_hash
 from pipeline_manager.again import tasks_again
 from pipeline_manager.decisions import all_decisions, keep_decisions
@@ -110,7 +111,7 @@ def run_flow(
         progress.done(opened.shown_url)
         with (
             told_when_it_fails(opened, report, clock),
-            recorded(Recorder(opened, feeds, report, progress)) as recorder,
+            recorded(Recorder(opened, feeds, report, progress, clock)) as recorder,
             traced(emitter, opened, feeds, report, recorder.run_id, clock=clock),
             warehouse.run_lock(),
         ):
@@ -144,7 +145,8 @@ def run_flow(
             warehouse.persistently(partial(publish_gold, opened, feeds, report, progress, run_tests=options.gold_tests))
         if options.write_page:
             publish_page(opened, report, progress)
-        tell(opened, report, breaches_after(report), clock(), scope=OF_THE_RUN)
+        scope = OF_THE_RUN if recorder.looked is None else EVERYTHING
+        tell(opened, report, breaches_after(report, recorder.looked or ()), clock(), scope=scope)
     report.seconds = time.monotonic() - started
     return report
 

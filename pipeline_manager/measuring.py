@@ -17,20 +17,18 @@ _PLACES = {
 """Facts that tell when and where -> what they name the place by."""
 _EVENT = {
     "location": """
-        select h.file_id, t.record_id, t.event_time, l.location_code as place
-        from home as h
-        inner join {{ silver }}.fact_%s as t on h.record_id = t.record_id
+        select t.event_time, l.location_code as place
+        from {{ silver }}.fact_%s as t
         left join {{ silver }}.location_key as l on t.location_id = l.location_id
+        where t.record_id = h.record_id
     """,
     "supplier": """
-        select h.file_id, t.record_id, t.event_time, t.supplier_code as place
-        from home as h
-        inner join {{ silver }}.fact_%s as t on h.record_id = t.record_id
+        select t.event_time, t.supplier_code as place
+        from {{ silver }}.fact_%s as t
+        where t.record_id = h.record_id
     """,
 }
-_NO_EVENT = """
-    select h.file_id, h.record_id, cast(null as timestamptz) as event_time, cast(null as text) as place from home as h
-"""
+_NO_EVENT = "select cast(null as timestamptz) as event_time, cast(null as text) as place"
 _SIZE = """
     select coalesce(sum(f.records), 0) from {{ bronze }}.file as f
     inner join {{ ops }}.feed as d on f.feed_id = d.feed_id
@@ -74,18 +72,6 @@ _MEASURE = """
         where %(is_looked_into)s and not r.is_withdrawn
     ),
 
-    event as (_EVENTS_),
-
-    told as (
-        select
-            e.file_id,
-            e.record_id,
-            min(e.place) as place,
-            max(e.event_time) as event_time
-        from event as e
-        group by e.file_id, e.record_id
-    ),
-
     record as (
         select
             f.run_id, f.day, f.folder, f.file_id, f.started_at,
@@ -94,8 +80,12 @@ _MEASURE = """
             cast(t.event_time at time zone z.name as date) as event_day
         from home as h
         inner join file as f on h.file_id = f.file_id
-        left join told as t on h.record_id = t.record_id
         cross join zone as z
+        -- Record by record, so that what it costs follows what came, whatever the planner knows of new tables.
+        cross join lateral (
+            select min(e.place) as place, max(e.event_time) as event_time
+            from (_EVENTS_) as e
+        ) as t
     ),
 
     aside as (

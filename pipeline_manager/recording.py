@@ -2,8 +2,9 @@
 
 import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import datetime
 
 import psycopg2
 from psycopg2 import extensions
@@ -70,10 +71,21 @@ _BREACHES = """
 class Recorder:
     """What is written of one run; a warehouse that does not take it is noted in the log, and that is all."""
 
-    def __init__(self, opened: OpenWarehouse, feeds: Feeds, report: RunReport, clock: StageClock) -> None:
-        """Write nothing yet; the run's seconds count from here."""
+    def __init__(
+        self, opened: OpenWarehouse, feeds: Feeds, report: RunReport, clock: StageClock, now: Callable[[], datetime]
+    ) -> None:
+        """Write nothing yet; the run's seconds count from here.
+
+        Args:
+            opened: the warehouse.
+            feeds: whose deliveries are judged.
+            report: of the run.
+            clock: the time of its stages.
+            now: what time it is, for what is due.
+        """
+        self._now = now
         self.run_id = uuid.uuid4().hex
-        self.breaches: list[Breach] = []
+        self.looked: list[Breach] | None = None
         self._opened = opened
         self._feeds = feeds
         self._report = report
@@ -98,20 +110,14 @@ class Recorder:
             with closing(reconnect(self._opened.url, self._opened.warehouse.schemas.options)) as connection:
                 self._write_end(connection, failure)
                 self._look(connection)
-        except (psycopg2.Error, OSError) as error:
+        except Exception as error:  # a run ends as it would without its record, whatever this is
             log.warning("what this run did could not be recorded: %s", _first_line(error))
 
     def _look(self, connection: extensions.connection) -> None:
-        """Judge what was delivered, by the server's clock, and write down what is wrong with it."""
-        with connection, connection.cursor() as cursor:
-            cursor.execute("select clock_timestamp()")
-            now = (cursor.fetchone() or (None,))[0]
-        if now is not None:
-            looked = look_closely(
-                connection, self._schemas, self._feeds, own_time(connection, self._schemas, self._feeds, now)
-            )
-            self.breaches = looked.breaches
-            record_breaches(connection, self._schemas, self.run_id, looked.breaches)
+        """Judge what was delivered, and write down what is wrong with it."""
+        now = own_time(connection, self._schemas, self._feeds, self._now())
+        self.looked = look_closely(connection, self._schemas, self._feeds, now).breaches
+        record_breaches(connection, self._schemas, self.run_id, self.looked)
 
     def _write_end(self, connection: extensions.connection, failure: BaseException | None) -> None:
         report = self._report

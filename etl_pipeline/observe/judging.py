@@ -21,6 +21,8 @@ TOLD_APART_AT = 0.45
 """A series is judged where a day with this share of the expected would be surely thin."""
 JUDGED_AT = 0.15
 """A series of which not even a day with this share of the expected would be surely thin is not judged at all."""
+HOLIDAY_SPREAD = 0.2
+"""By how much more (in logarithms) the days around a holiday stray: nobody knows them from eight weeks before."""
 COMMON_PLACES = 5
 """Places from which on what all of them have in common on a day is taken out of each."""
 WHOLE_SHARE = 0.7
@@ -134,7 +136,8 @@ def learn(found: Deliveries, plan: Plan) -> Learnt:
     plain = usual(history, period)
     common = _common(history, plain.expected)
     alike = usual(history / np.exp(common), period) if common.any() else plain
-    return Learnt(plain, alike, tells_fresh)
+    strays = np.where(plan.near_closed(found.days)[None, :], HOLIDAY_SPREAD, 0.0)
+    return Learnt(plain, Usual(alike.expected, np.hypot(alike.spread, strays)), tells_fresh)
 
 
 def _common(brought: Numbers, expected: Numbers) -> Numbers:

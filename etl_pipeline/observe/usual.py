@@ -21,9 +21,11 @@ LATEST = 5
 FEWEST_LATEST = 3
 CLEAR_FALL = 0.2
 """How far (in logarithms) the latest days must have fallen to be believed before two weeks say so."""
-MOST_RISE = 0.10
+MOST_RISE = 0.05
 """How far (in logarithms) a recent rise is believed beyond the last weeks: a promotion ends overnight."""
 YEAR = 364
+FALL_SHARE = 0.33
+"""How much of a fall of the latest days, such as that after Christmas, is added to the spread: it may go on."""
 SEASON_DAYS = 3
 SEASON_SHARE = 0.8
 HISTORY = 182
@@ -61,12 +63,14 @@ def usual(volume: Numbers, period: int = WEEK) -> Usual:
         longer = np.nan_to_num(trailing(stray, LONGER, FEWEST_RECENT))
         latest = trailing(stray, LATEST, FEWEST_LATEST)
         moved = np.where(np.isnan(recent), longer, np.minimum(recent, longer + MOST_RISE))
+        fallen = np.nan_to_num(np.maximum(np.fmax(recent, longer) - latest, 0.0))
         moved = np.where(latest < moved - CLEAR_FALL, latest, moved)
         expected = same_day * np.exp(moved)
         season = _season(volume, expected, period)
         expected = expected * np.exp(np.minimum(SEASON_SHARE * season, MOST_RISE))
         strayed = np.log((volume + 0.5) / (expected + 0.5))
-    return Usual(expected, _spread(np.where(expected > 0, strayed, np.nan), expected))
+    spread = _spread(np.where(expected > 0, strayed, np.nan), expected)
+    return Usual(expected, np.sqrt(spread**2 + (FALL_SHARE * fallen) ** 2))
 
 
 def _season(volume: Numbers, expected: Numbers, period: int) -> Numbers:

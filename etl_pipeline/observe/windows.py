@@ -17,6 +17,7 @@ WEEKS_TO_LEARN = 8
 FEWEST_WEEKS = 6
 MISSED_AT_MOST = 1
 LEARNT_GRACE_HOURS = 24.0
+NEAR_DAYS = 3
 GIVEN_UP_AFTER = 56
 """Days without anything after which a place is taken for closed down."""
 
@@ -53,6 +54,12 @@ class Plan:
         ended = days > np.datetime64(self.ended, "D") if self.ended else np.zeros(len(days), bool)
         is_open: Flags = open_days & ~closed & ~ended
         return is_open
+
+    def near_closed(self, days: Days) -> Flags:
+        """Tell which days are so near to a closed date of the calendar that they are like no other."""
+        near = [np.datetime64(day, "D") + shift for day in self.closed for shift in range(-NEAR_DAYS, NEAR_DAYS + 1)]
+        found: Flags = np.isin(days, np.array(near, "datetime64[D]"))
+        return found
 
     def due(self, days: Days) -> Instants:
         """Return the local instants at which the files of days are due, patience and all."""

@@ -9,13 +9,13 @@ pytestmark = pytest.mark.fast
 
 
 def test_faults_of_simulated_years_are_told_and_clean_years_say_nothing():
-    found = score(2001, 3, 4, lambda: None)
+    found = score(2001, 2, 2, lambda: None)
     assert found.recall(FRESHNESS) >= 0.99
     assert found.precision(FRESHNESS) >= 0.95
     assert found.recall(VOLUME) >= 0.99
     assert found.precision(VOLUME) >= 0.9
     assert found.clean_alerts == []
-    assert sum(found.faults.values()) > 80
+    assert sum(found.faults.values()) > 50
 
 
 def test_the_same_seed_gives_the_same_years():
