@@ -18,6 +18,7 @@ from pipeline_manager.gates.findings import ERROR, Finding, Looked, Scope
 SHAPES_ALL = (".sqlfluff", ".sqlfluffignore", ".ci/sqlfluff_lib", "data_warehouse/gold/macros")
 """Where one of these has changed, every file may read differently."""
 _AT_ONCE = 500
+_ODD_NAME = "the file's name is not UTF-8, so it cannot be judged; rename it"
 _OWN_ERRORS = ("Unable to lint", "Traceback")
 
 
@@ -33,8 +34,18 @@ def look_at_sql(scope: Scope) -> Looked:
         return Looked(0, ())
     if importlib.util.find_spec("sqlfluff") is None:
         raise UsageError("The gate of SQL needs SQLFluff: pip install 'systock[gates]'")
-    linted = [each for start in range(0, len(files), _AT_ONCE) for each in _lint(scope.root, files[start:][:_AT_ONCE])]
-    return Looked(len(linted), tuple(finding for each in linted for finding in _findings(each)))
+    named = [path for path in files if _is_utf8(path)]
+    linted = [each for start in range(0, len(named), _AT_ONCE) for each in _lint(scope.root, named[start:][:_AT_ONCE])]
+    odd = [Finding("sql", path.as_posix(), 1, ERROR, _ODD_NAME, "name") for path in files if not _is_utf8(path)]
+    return Looked(len(linted) + len(odd), (*odd, *(finding for each in linted for finding in _findings(each))))
+
+
+def _is_utf8(path: Path) -> bool:
+    """Tell whether a name is one that SQLFluff can look at."""
+    try:
+        return bool(str(path).encode("utf-8"))
+    except UnicodeEncodeError:
+        return False
 
 
 def _lint(root: Path, files: Sequence[Path]) -> list[dict[str, Any]]:
@@ -48,8 +59,9 @@ def _lint(root: Path, files: Sequence[Path]) -> list[dict[str, Any]]:
         linted = []
         said = said or done.stdout.decode(errors="replace")
     if done.returncode not in (0, 1) or any(mark in said for mark in _OWN_ERRORS) or (said and not linted):
-        last = said.strip().splitlines()[-1:] or ["it said nothing"]
-        raise StopRunError(f"SQLFluff failed, so no SQL was judged: {last[0]}. Try: sqlfluff lint")
+        lines = said.strip().splitlines() or ["it said nothing"]
+        told = next((line for line in lines if any(mark in line for mark in _OWN_ERRORS)), lines[-1])
+        raise StopRunError(f"SQLFluff failed, so no SQL was judged: {told.strip()}. Try: sqlfluff lint")
     return linted
 
 
