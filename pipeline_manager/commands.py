@@ -13,6 +13,7 @@ from pipeline_manager.evolve_command import feeds_evolve
 from pipeline_manager.gates.command import gates
 from pipeline_manager.metrics_command import metrics
 from pipeline_manager.observe_commands import observe, score_alerts
+from pipeline_manager.orchestrator.orchestrate_command import orchestrate
 from pipeline_manager.pipeline_flow import URL_HELP, watch_command
 from pipeline_manager.pipeline_flow import run as run_command
 from pipeline_manager.telling_commands import notify
@@ -31,11 +32,8 @@ app.add_typer(env_commands.app, name="env")
 feeds_app.command("evolve")(feeds_evolve)
 app.command("run")(run_command)
 app.command("watch")(watch_command)
-app.command("gates")(gates)
-app.command("notify")(notify)
-app.command("metrics")(metrics)
-app.command("observe")(observe)
-app.command("score-alerts")(score_alerts)
+for command in (gates, notify, metrics, observe, score_alerts, orchestrate):
+    app.command(command.__name__.replace("_", "-"))(command)
 
 EnvOption = Annotated[str | None, typer.Option("--env", help="Environment; default: prod.")]
 FileArgument = Annotated[str, typer.Argument(help="Name of the file, or the end of it.")]

@@ -39,7 +39,7 @@ def _told(error: WarehouseError) -> str:
     return text if type(error).__name__ == "ContractError" else text.replace("\n", "\n| ")
 
 
-def _keep_traceback(error: BaseException) -> Path | None:
+def keep_traceback(error: BaseException) -> Path | None:
     """Write the traceback where a developer finds it; a person gets a sentence."""
     try:
         folder = load_settings(os.environ, Path.cwd()).log_dir
@@ -69,7 +69,7 @@ def command_errors(*, as_json: bool = False) -> Iterator[None]:
         raise SystemExit(DONE) from None
     except Exception as error:
         logging.getLogger(__name__).debug("unexpected", exc_info=True)
-        kept = _keep_traceback(error)
+        kept = keep_traceback(error)
         where = f" Its details are in {kept}." if kept else ""
         told = redact(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
         _say(
