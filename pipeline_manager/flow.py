@@ -31,7 +31,7 @@ from pipeline_manager.rebuilding import Rebuild
 from pipeline_manager.recording import Recorder, recorded
 from pipeline_manager.report import RunReport
 from pipeline_manager.stages import timed
-from pipeline_manager.telling import OF_THE_RUN, breaches_after, tell, told_when_it_fails
+from pipeline_manager.telling import OF_THE_RUN, breaches_after, tell, told_when_it_fails, told_when_unreachable
 from pipeline_manager.warehouse import open_warehouse
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,10 @@ def run_flow(
     report = RunReport(schemas.env, feeds.retailer.retailer)
     progress = timed(progress)
     progress.step("warehouse")
-    with open_warehouse(options.database_url or settings.database_url, settings, schemas) as opened:
+    with (
+        told_when_unreachable(settings, report, clock),
+        open_warehouse(options.database_url or settings.database_url, settings, schemas) as opened,
+    ):
         warehouse, settings = opened.warehouse, opened.settings
         report.dsn = opened.shown_url
         progress.done(opened.shown_url)

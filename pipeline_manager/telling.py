@@ -15,10 +15,10 @@ from typing import Any
 from psycopg2 import Error as DatabaseError
 from psycopg2 import extensions
 
-from etl_pipeline.core.errors import UsageError
+from etl_pipeline.core.errors import StopRunError, UsageError
 from etl_pipeline.core.log import printable
 from etl_pipeline.core.names import PROD, Schemas
-from etl_pipeline.core.settings import redact, remember_webhook
+from etl_pipeline.core.settings import Settings, redact, remember_webhook
 from etl_pipeline.observe.incidents import EVERYTHING, NOTHING, Changes, Scope, keep_incidents, key_of
 from etl_pipeline.observe.outbox import Sent, put, send_waiting
 from etl_pipeline.observe.slack_message import RunTold, compose
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 WEBHOOK, EVERY_RUN, RUN_URL = "SLACK_WEBHOOK_URL", "SLACK_EVERY_RUN", "SYSTOCK_RUN_URL"
 LONGEST_TELLING = 5.0
 """Seconds that a run waits for Slack at most."""
+QUIET = timedelta(hours=1)
 LONGEST_STATEMENT_MS = 5_000
 RUN_FAILED, SET_ASIDE, REFUSED, LAW_BROKEN = "run_failed", "set_aside", "refused_file", "law_broken"
 OWN_KINDS = frozenset({RUN_FAILED, SET_ASIDE, REFUSED, LAW_BROKEN, SCHEMA_DRIFT})
@@ -154,6 +155,39 @@ def told_when_it_fails(opened: OpenWarehouse, report: RunReport, clock: Callable
     except Exception as error:
         tell(opened, report, [*breaches_after(report), failed_run(error)], clock())
         raise
+
+
+@contextmanager
+def told_when_unreachable(settings: Settings, report: RunReport, clock: Callable[[], datetime]) -> Iterator[None]:
+    """Tell Slack, once an hour at most, that a run found no warehouse; it has no outbox then, and nothing is kept."""
+    try:
+        yield
+    except StopRunError as error:
+        telling = Telling.of(settings.environ)
+        if telling.webhook and not report.dsn and _is_first_of_the_hour(settings, clock()):
+            failed = failed_run(error)
+            run = _run_told(report, telling, is_published=False)
+            attempt = send(
+                telling.webhook, compose(run, Changes(opened=[failed])), timeout=LONGEST_TELLING, now=clock()
+            )
+            log.info("told Slack that the warehouse is away: %s", attempt.outcome)
+        raise
+
+
+def _is_first_of_the_hour(settings: Settings, now: datetime) -> bool:
+    """Tell whether nobody was told for an hour, and note that somebody is now."""
+    note = settings.work_dir / "told_unreachable"
+    try:
+        if note.exists() and abs(now - datetime.fromisoformat(note.read_text("utf-8").strip())) < QUIET:
+            return False
+    except (OSError, ValueError, TypeError) as error:
+        log.info("%s cannot be read: %s", note.name, type(error).__name__)
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(now.isoformat(), encoding="utf-8")
+    except OSError as error:
+        log.warning("%s cannot be written: %s", note.name, error.strerror)
+    return True
 
 
 def _first_line(error: BaseException) -> str:

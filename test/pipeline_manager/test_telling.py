@@ -1,7 +1,7 @@
 """Runs tell people what came of them, and end the same whether Slack is there, down or was never set up."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,6 +56,11 @@ def _execute(warehouse: RunWarehouse, statement: str) -> None:
         cursor.execute(statement)
 
 
+def at(time: datetime) -> Callable[[], datetime]:
+    """A clock that stands still."""
+    return lambda: time
+
+
 def outbox(warehouse: RunWarehouse) -> int:
     return int(warehouse.value("select count(*) from ops.outbox"))
 
@@ -94,6 +99,7 @@ def test_without_a_webhook_incidents_are_kept_and_nothing_waits(warehouse, contr
 def test_environments_tell_for_themselves(warehouse, contracts, inbox, slack):
     environ = {"SLACK_WEBHOOK_URL": slack.url}
     warehouse.run(contracts, inbox, environ)
+    warehouse.environment("trial")
     warehouse.run(contracts, inbox, environ, env="trial")
     assert slack.titles == ["SyStock prod: 1 new, 1 open", "SyStock trial: 1 new, 1 open"]
     assert "--env trial" in str(slack.messages[1])
@@ -143,6 +149,20 @@ def test_a_run_ends_well_where_nobody_can_be_told(warehouse, contracts, inbox, s
     warehouse.run(contracts, inbox)
     _execute(warehouse, "drop table ops.incident, ops.outbox")
     assert warehouse.run(contracts, inbox, {"SLACK_WEBHOOK_URL": slack.url}).quarantined == 1
+
+
+def test_a_warehouse_that_is_away_is_told_once_an_hour_and_without_its_password(contracts, tmp_path, slack):
+    url = "postgresql://u:hush-hush-canary@127.0.0.1:1/x?connect_timeout=2"
+    away = RunWarehouse("x", url, tmp_path / "home")
+    noon = datetime(2025, 3, 1, 12, tzinfo=UTC)
+    for minutes in (0, 5, 59, 61):
+        with pytest.raises(StopRunError, match="does not answer"):
+            away.run(contracts, None, {"SLACK_WEBHOOK_URL": slack.url}, at(noon + timedelta(minutes=minutes)))
+    with pytest.raises(StopRunError, match="does not answer"):
+        away.run(contracts, None, {"SLACK_WEBHOOK_URL": DOWN}, at(noon + timedelta(days=1)))
+    assert slack.titles == ["SyStock prod: nothing was published, 1 new, 1 open"] * 2
+    assert "does not answer" in str(slack.messages)
+    assert "canary" not in str(slack.messages)
 
 
 def test_notify_sends_what_waits_and_says_what_came_of_it(terminal, warehouse, contracts, inbox, slack):
