@@ -27,8 +27,11 @@ def told_drift(warehouse: PostgresWarehouse, feeds: Feeds) -> list[dict[str, Any
     """Return what has changed in the feeds and has no answer in their contracts; what has one by now is closed."""
     told = []
     with warehouse.connection, warehouse.connection.cursor(cursor_factory=RealDictCursor) as asking:
-        asking.execute(warehouse.schemas.render(_TOLD))
-        found = asking.fetchall()
+        asking.execute("select to_regclass(%s) is not null as is_there", (f"{warehouse.schemas.ops}.schema_drift",))
+        is_there = any(row["is_there"] for row in asking.fetchall())  # a warehouse of before has none until a run
+        if is_there:
+            asking.execute(warehouse.schemas.render(_TOLD))
+        found = asking.fetchall() if is_there else []
     for row in found:
         contract = feeds.contracts.get(row["feed"])
         drift = Drift(row["feed"], row["kind"], row["column_name"], row["detail"])
