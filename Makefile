@@ -47,11 +47,12 @@ check: setup  ## format, lint, types, import rules, gates, workflows and the fas
 	try $(BIN)/pytest -m fast; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed" >&2; exit 1; fi; echo "All checks passed."
 
-# Sizes: SYSTOCK_TORTURE_SEEDS, _KILLS, _EXAMPLES, _STARTS; SYSTOCK_TORTURE_SEED is the first seed. A failure says how it
-# is played again. The figures go to SYSTOCK_TORTURE_REPORT. Example: make torture ARGS="-k kills"
+# Sizes: SYSTOCK_TORTURE_SEEDS, _KILLS, _EXAMPLES, _STARTS, _ENVIRONMENTS; SYSTOCK_TORTURE_SEED is the first seed. A
+# failure says how it is played again. The figures go to SYSTOCK_TORTURE_REPORT. Example: make torture ARGS="-k kills"
 torture: setup  ## kill, cut and crash it a thousand times; takes an hour or two
 	SYSTOCK_TORTURE_SEEDS=$${SYSTOCK_TORTURE_SEEDS:-200} SYSTOCK_TORTURE_KILLS=$${SYSTOCK_TORTURE_KILLS:-1000} \
 	SYSTOCK_TORTURE_EXAMPLES=$${SYSTOCK_TORTURE_EXAMPLES:-50} SYSTOCK_TORTURE_STARTS=$${SYSTOCK_TORTURE_STARTS:-50} \
+	SYSTOCK_TORTURE_ENVIRONMENTS=$${SYSTOCK_TORTURE_ENVIRONMENTS:-1000} \
 	SYSTOCK_TORTURE_REPORT=$${SYSTOCK_TORTURE_REPORT:-.systock/torture.json} \
 	$(BIN)/python -m pytest -s test/torture test/processes $(ARGS)
 

@@ -8,6 +8,7 @@ from psycopg2 import extensions
 
 from data_warehouse.dbt_runner import build_gold
 from data_warehouse.deploy import deploy
+from etl_pipeline.core.errors import StopRunError
 from etl_pipeline.core.failpoints import reached
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.settings import Settings, redact, remember_secrets
@@ -52,6 +53,8 @@ class OpenWarehouse:
             return
         with closing(connect(self.url)) as owner:
             found = environment_to_use(owner, self.environment.name)
+            if found.created_at != self.environment.created_at:  # with a role of the same name, and not the same role
+                raise StopRunError(f"Environment '{found.name}' was made anew in the meantime. Start this once more.")
             if found.detached_at is not None:
                 return
             base = copy_prod(owner, found.schemas) if filled else found.base_known

@@ -1,6 +1,7 @@
 """Environments are created over prod without a copy, worked in, and dropped without a trace."""
 
 import threading
+import time
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,18 @@ def test_a_new_environment_shows_all_of_prod_without_a_row_of_its_own(prod):
     )
     plan = str(prod.rows("explain select * from lab_silver.fact_movement where record_id = 1"))
     assert "fact_movement t" in plan and "Function Scan" not in plan
+
+
+def test_it_takes_less_than_five_megabytes_and_seconds_however_large_prod_is(prod):
+    def size() -> int:
+        prod.rows("checkpoint; select 1")
+        return int(prod.value("select pg_database_size(current_database())"))
+
+    before, started = size(), time.monotonic()
+    prod.environment("lab", "prod")
+    seconds = time.monotonic() - started
+    assert size() - before < 5_000_000
+    assert seconds < 10  # 0.4 on a machine with nothing else to do
 
 
 def test_what_prod_learns_later_shows_too_and_prod_may_be_made_anew_under_it(prod, feeds, write):
