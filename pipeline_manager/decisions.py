@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from psycopg2 import extensions
+
 from etl_pipeline.contracts.values import Landed
+from etl_pipeline.core.names import Schemas
 from load.postgres import ManifestFile, PostgresWarehouse
 from pipeline_manager.publishing import rows
 
@@ -13,6 +16,10 @@ _KEEP = """
     insert into {{ ops }}.decision (feed, sha256, record_no, verdict, reason, decided_by, decided_at)
     values (%(feed)s, %(sha256)s, %(record_no)s, %(verdict)s, %(reason)s, %(decided_by)s,
         coalesce(%(decided_at)s, clock_timestamp()))
+"""
+_HOLD = """
+    insert into {{ ops }}.decision (feed, sha256, record_no, verdict, reason, decided_by)
+    values (%s, %s, 0, 'hold', %s, 'schedule.gate') on conflict do nothing
 """
 _ANEW = """
     on conflict (feed, sha256, record_no) do update set verdict = excluded.verdict, reason = excluded.reason,
@@ -28,10 +35,12 @@ class LetIn:
     Attributes:
         files: (feed, content hash) of files whose volume was accepted.
         records: the same -> records whose quantity was accepted.
+        held: files that the gate of what is usual held, and nobody let in.
     """
 
     files: frozenset[tuple[str, str]] = frozenset()
     records: Mapping[tuple[str, str], frozenset[int]] = field(default_factory=dict)
+    held: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def has_file(self, file: Landed | ManifestFile) -> bool:
         """Tell whether a person has let a file in whatever its volume."""
@@ -50,13 +59,16 @@ def let_in(warehouse: PostgresWarehouse) -> LetIn:
     """Read what people let in."""
     files: set[tuple[str, str]] = set()
     records: dict[tuple[str, str], set[int]] = {}
-    for row in rows(warehouse.connection, warehouse.schemas, _ALL + " where verdict = 'accept'"):
+    held: dict[tuple[str, str], str] = {}
+    for row in rows(warehouse.connection, warehouse.schemas, _ALL + " where verdict in ('accept', 'hold')"):
         key = (row["feed"], row["sha256"])
-        if row["record_no"] == 0:
+        if row["verdict"] == "hold":
+            held[key] = str(row["reason"])
+        elif row["record_no"] == 0:
             files.add(key)
         else:
             records.setdefault(key, set()).add(int(row["record_no"]))
-    return LetIn(frozenset(files), {key: frozenset(numbers) for key, numbers in records.items()})
+    return LetIn(frozenset(files), {key: frozenset(numbers) for key, numbers in records.items()}, held)
 
 
 def all_decisions(warehouse: PostgresWarehouse) -> list[dict[str, Any]]:
@@ -76,3 +88,8 @@ def keep_decisions(warehouse: PostgresWarehouse, decisions: Iterable[Mapping[str
     with warehouse.connection, warehouse.connection.cursor() as cursor:
         for decision in decisions:
             cursor.execute(warehouse.schemas.render(_KEEP + (_ANEW if anew else _ONCE)), decision)
+
+
+def hold(cursor: extensions.cursor, schemas: Schemas, file: Landed, sentence: str) -> None:
+    """Remember, with the load that holds it, that a file is held: a rebuild holds it again."""
+    cursor.execute(schemas.render(_HOLD), (file.feed, file.sha256, sentence))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from etl_pipeline.bronze_layer.reading import read_records
-from etl_pipeline.bronze_layer.volume import within_volume
+from etl_pipeline.bronze_layer.volume import HeldError, within_usual, within_volume
 from etl_pipeline.contracts.drifting import tidy_name
 from etl_pipeline.contracts.loading import Feeds
 from etl_pipeline.contracts.model import Contract
@@ -23,9 +23,10 @@ from load.pieces import FileTally, Piece
 from load.postgres import PostgresWarehouse, contract_hash
 from load.references import ReferenceReader
 from pipeline_manager.conforming import conform_with, rules_of
-from pipeline_manager.decisions import let_in
+from pipeline_manager.decisions import hold, let_in
 from pipeline_manager.drift_noting import DriftNotes, Seen
 from pipeline_manager.drift_values import Faults
+from pipeline_manager.gating import Gate
 from pipeline_manager.ordering import soft_sets
 
 log = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ class Ingest:
         self._needed = {name: needed_columns(contract) for name, contract in feeds.contracts.items()}
         self.reader: ReferenceReader = warehouse.reader(feeds.retailer.units)
         self._drift = DriftNotes(feeds)
+        self._gate = warehouse.persistently(lambda: Gate(feeds, warehouse))
         self.hear_decisions()
 
     def hear_decisions(self) -> None:
@@ -179,6 +181,8 @@ class Ingest:
             except SetAsideError as error:
                 log.info("%s: set aside whole: %s", task.landed.name, error)
                 batch.set_file_aside(open_file.tally, error)
+                if isinstance(error, HeldError):
+                    hold(batch.cursor, self._warehouse.schemas, task.landed, error.sentence)
                 self._drift.set_aside(task.landed, open_file.tally.file_id, error.reason)
                 aside += 1
         if waiting:
@@ -246,7 +250,9 @@ class Ingest:
         contract = self._feeds.contracts[task.landed.feed]
         chunks = read_records(task.landed.path, contract.files, needed=self._needed[contract.feed])
         if not task.is_again and not self.let_in.has_file(task.landed):
-            chunks = within_volume(chunks, contract.files.records)
+            if sentence := self.let_in.held.get((task.landed.feed, task.landed.sha256)):
+                raise HeldError("unusual_volume", sentence)
+            chunks = within_usual(within_volume(chunks, contract.files.records), self._gate.bounds(task.landed))
         for chunk in chunks:
             yield chunk if task.record_nos is None else _only(chunk, task.record_nos)
 
