@@ -1,8 +1,12 @@
 """A column that comes, goes, is renamed or written another way is an event of the load that brought it."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from etl_pipeline.core.settings import Settings
 from pipeline_manager.drift_telling import drift_breaches
+from pipeline_manager.environments import lifecycle
 from pipeline_manager.telling import breaches_after
 from test.pipeline_manager.drifting_shop import Shop
 
@@ -169,3 +173,14 @@ def test_a_drift_is_written_with_the_load_that_brought_it(shop):
     assert shop.warehouse.value("select first_known from ops.schema_drift") == shop.warehouse.value(
         "select known from bronze.file where name = %s", (shop.name(4),)
     )
+
+
+def test_an_environment_knows_the_columns_of_prod_and_notes_its_drift_by_itself(shop):
+    shop.calm()
+    home = Settings(home=shop.warehouse.home, database_url=shop.warehouse.url, environ={})
+    now = datetime.now(UTC)
+    lifecycle.create(shop.warehouse.url, home, "trial", origin="prod", lease_days=3, now=now)
+    shop.put(4, shop.lines(4, discount="0"))
+    assert [row["column"] for row in shop.run(env="trial").drift] == ["discount"]
+    assert shop.drift() == []
+    assert shop.warehouse.rows("select kind, column_name from trial_ops.schema_drift") == [("added", "discount")]
