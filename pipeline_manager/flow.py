@@ -126,7 +126,7 @@ def run_flow(
                 opened.have_own_tables(filled=False)
                 warehouse.drop_everything()
                 reached("rebuild.dropped")
-            warehouse.persistently(opened.have_own_tables)
+            warehouse.persistently(partial(opened.have_own_tables, contracts=options.feeds))
             received = rebuild.files(settings.bronze_dir)
             warehouse.persistently(opened.deploy)
             warehouse.take_over(recorder.run_id)

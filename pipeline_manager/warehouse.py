@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from psycopg2 import extensions
 
@@ -15,7 +16,13 @@ from etl_pipeline.core.settings import Settings, redact, remember_secrets
 from load.embedded_postgres import EmbeddedServer
 from load.postgres import PostgresWarehouse, connect, reconnect
 from pipeline_manager.environments.copying import copy_prod
-from pipeline_manager.environments.registry import Environment, environment_to_use, is_prod, note_own_tables
+from pipeline_manager.environments.registry import (
+    Environment,
+    environment_to_use,
+    is_prod,
+    note_contracts,
+    note_own_tables,
+)
 
 
 @dataclass(frozen=True)
@@ -43,11 +50,12 @@ class OpenWarehouse:
         """Bring the schema up to the code."""
         return deploy(self.warehouse.connection, self.warehouse.schemas)
 
-    def have_own_tables(self, *, filled: bool = True) -> None:
+    def have_own_tables(self, *, filled: bool = True, contracts: Path | None = None) -> None:
         """Before the first write into an environment: give it tables of its own; prod has its own always.
 
         Args:
             filled: with prod's rows; a full refresh makes everything anew instead.
+            contracts: folder of contracts that it is going to be loaded with.
         """
         if self.environment is None:
             return
@@ -55,6 +63,8 @@ class OpenWarehouse:
             found = environment_to_use(owner, self.environment.name)
             if found.created_at != self.environment.created_at:  # with a role of the same name, and not the same role
                 raise StopRunError(f"Environment '{found.name}' was made anew in the meantime. Start this once more.")
+            if contracts is not None:
+                note_contracts(owner, found.name, str(contracts.resolve()))
             if found.detached_at is not None:
                 return
             base = copy_prod(owner, found.schemas) if filled else found.base_known

@@ -149,6 +149,15 @@ def note_own_tables(cursor: extensions.cursor, name: str, base_known: int) -> No
     )
 
 
+def note_contracts(connection: extensions.connection, name: str, folder: str) -> None:
+    """Write down with which contracts an environment is loaded."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "update ops.environment set contracts = %s where name = %s and contracts is distinct from %s",
+            (folder, name, folder),
+        )
+
+
 def strike_out(connection: extensions.connection, name: str) -> None:
     """Forget an environment of which nothing is left."""
     with connection, connection.cursor() as cursor:

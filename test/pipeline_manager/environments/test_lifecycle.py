@@ -83,6 +83,7 @@ def test_a_run_in_it_changes_it_and_nothing_of_prod(prod, feeds, write):
     made, before = prod.environment("lab", "prod"), prod.total
     prod.run(feeds, write("second", MORE), env="lab")
     assert prod.total == before
+    assert prod.value("select contracts from ops.environment") == str(feeds)
     stock = "select on_hand from {}.stock_on_hand where product_code = 'A' and location_code = 'W1'"
     assert (prod.value(stock.format("gold")), prod.value(stock.format("lab_gold"))) == (5, 12)
     other = {row[0] for row in prod.rows("select distinct tableowner from pg_tables where schemaname like 'lab\\_%'")}
