@@ -97,7 +97,7 @@ def _set_aside(report: RunReport) -> Iterator[Breach]:
         yield Breach(
             SET_ASIDE, f"{row['feed']}/{row['reason']}",
             f"{row['records']:,} of {row['feed']} set aside ({row['reason']}), such as {row['example']}.",
-            f"{row['sentence']} All of them: {see}", amount=int(row["records"]),
+            f"{row['sentence'].rstrip('. ')}. All of them: {see}", amount=int(row["records"]),
         )  # fmt: skip
 
 
