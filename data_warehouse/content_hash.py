@@ -51,7 +51,7 @@ _WORK_LISTS = (
     "told_again",
 )
 _STEPS = ("value_flow", "fifo_layer", "fifo_match", "value_entry")
-_BY_KNOWLEDGE = ("oversell",)
+_BY_KNOWLEDGE = ("oversell", "feed_health")
 _SNAPSHOTS = ("snapshot", "stock_snapshot", "product_snapshot", "sales_snapshot", "snapshot_difference")
 _ARRIVAL = ("known", "known_from", "known_to", "since_known", "contract_hash")
 
