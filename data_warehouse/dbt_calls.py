@@ -41,7 +41,7 @@ def call_dbt(
     environment: Mapping[str, str],
     target_dir: Path,
     *,
-    project: Path = PROJECT,
+    project: Path | None = None,
 ) -> Any:
     """Return what dbt has to say to a command.
 
@@ -50,7 +50,7 @@ def call_dbt(
         variables: the project's vars.
         environment: what profiles.yml reads.
         target_dir: a folder of this run's own for what dbt writes.
-        project: where the dbt project lies.
+        project: where the dbt project lies; the one beside this file, if none is given.
     """
     from dbt.cli.main import dbtRunner
 
@@ -59,7 +59,8 @@ def call_dbt(
     # A manifest of an earlier run would keep the names of its schemas.
     arguments += ["--no-partial-parse", "--no-version-check", "--no-use-colors", *command]
     arguments += ["--vars", json.dumps(dict(variables))]
-    for switch, path in (("project-dir", project), ("profiles-dir", project), ("target-path", target_dir)):
+    folder = project or PROJECT
+    for switch, path in (("project-dir", folder), ("profiles-dir", folder), ("target-path", target_dir)):
         arguments += [f"--{switch}", str(path.resolve())]
     arguments += ["--log-path", str(target_dir.resolve() / "logs")]
     with _one_at_a_time, _set_environment({"DO_NOT_TRACK": "1", **environment}):

@@ -7,8 +7,9 @@ PROJECT = Path(__file__).parent / "gold"
 _PARTS = ("dbt_project.yml", "macros/**/*.sql", "models/**/*", "tests/**/*.sql")
 
 
-def gold_version(project: Path = PROJECT) -> str:
-    """Return a hash of everything in the dbt project that shapes the views."""
+def gold_version(project: Path | None = None) -> str:
+    """Return a hash of everything in a dbt project that shapes the views; of this one's, if none is given."""
+    project = project or PROJECT
     whole = hashlib.sha256()
     for path in sorted({p for part in _PARTS for p in project.glob(part) if p.is_file()}):
         whole.update(path.relative_to(project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
