@@ -15,16 +15,20 @@ from etl_pipeline.observe.windows import Days, Flags, Instants, Plan, owed
 
 SURE = 5.2
 """Standard deviations below the expected: a chance of one in ten million."""
-THIN_SHARE = 0.45
+THIN_SHARE = 0.47
 """Share of the expected below which a file is thin, if it is surely so."""
 TOLD_APART_AT = 0.45
 """A series is judged where a day with this share of the expected would be surely thin."""
 JUDGED_AT = 0.15
 """A series of which not even a day with this share of the expected would be surely thin is not judged at all."""
+COMMON_DOUBT = 0.5
+"""Share of what all places have more on a day that is added to the spread of each: a promotion is not everywhere."""
 HOLIDAY_SPREAD = 0.2
 """By how much more (in logarithms) the days around a holiday stray: nobody knows them from eight weeks before."""
 COMMON_PLACES = 5
 """Places from which on what all of them have in common on a day is taken out of each."""
+MOST_COMMON = float(np.log(2))
+"""How much more all places together may have and be believed: beyond it, what is usual was learnt from bad days."""
 WHOLE_SHARE = 0.7
 """Share of a feed's usual records at thin places from which on it is the feed that is thin, and no place."""
 
@@ -146,7 +150,8 @@ def _common(brought: Numbers, expected: Numbers) -> Numbers:
         stood = np.where(expected > 0, np.log((brought + 0.5) / (expected + 0.5)), np.nan)
     common = np.zeros_like(stood)
     if len(stood) > COMMON_PLACES:
-        common[1:] = np.nan_to_num(quantile(stood[1:].T, 0.5, COMMON_PLACES))[None, :]
+        alike = np.nan_to_num(quantile(stood[1:].T, 0.5, COMMON_PLACES))
+        common[1:] = np.minimum(alike, MOST_COMMON)[None, :]
     return common
 
 
@@ -231,7 +236,9 @@ def _judge_volume(
     is_part = (np.arange(len(verdict)) > 0)[:, None]
     absent = is_part & came[:1] & ~came & np.isin(verdict, (Verdict.NOT_OWED,)) & is_open
     brought = np.where(absent, 0.0, counted)
-    moved, spread = learnt.alike.expected * np.exp(_common(brought, learnt.plain.expected)), learnt.alike.spread
+    common = _common(brought, learnt.plain.expected)
+    moved = learnt.alike.expected * np.exp(common)
+    spread = np.hypot(learnt.alike.spread, COMMON_DOUBT * np.maximum(common, 0.0))
     with np.errstate(invalid="ignore"):
         is_known = (moved > 0) & ~np.isnan(spread) & ~np.isnan(brought)
         is_sure = surprise(brought, moved, spread) > SURE

@@ -23,6 +23,9 @@ CLEAR_FALL = 0.2
 """How far (in logarithms) the latest days must have fallen to be believed before two weeks say so."""
 MOST_RISE = 0.05
 """How far (in logarithms) a recent rise is believed beyond the last weeks: a promotion ends overnight."""
+LATELY = 4
+"""Weeks whose same weekdays bound what is expected: eight weeks after Christmas still hold it."""
+ABOVE_LATELY = 0.1
 YEAR = 364
 FALL_SHARE = 0.33
 """How much of a fall of the latest days, such as that after Christmas, is added to the spread: it may go on."""
@@ -68,6 +71,9 @@ def usual(volume: Numbers, period: int = WEEK) -> Usual:
         expected = same_day * np.exp(moved)
         season = _season(volume, expected, period)
         expected = expected * np.exp(np.minimum(SEASON_SHARE * season, MOST_RISE))
+        if period == WEEK:
+            lately = quantile(lagged(volume, [WEEK * k for k in range(1, LATELY + 1)]), 0.5, 2)
+            expected = np.where(lately > 0, np.minimum(expected, lately * np.exp(ABOVE_LATELY)), expected)
         strayed = np.log((volume + 0.5) / (expected + 0.5))
     spread = _spread(np.where(expected > 0, strayed, np.nan), expected)
     return Usual(expected, np.sqrt(spread**2 + (FALL_SHARE * fallen) ** 2))

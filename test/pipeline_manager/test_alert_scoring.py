@@ -18,6 +18,15 @@ def test_faults_of_simulated_years_are_told_and_clean_years_say_nothing():
     assert sum(found.faults.values()) > 50
 
 
+def test_the_first_good_week_after_three_bad_ones_makes_no_supplier_thin():
+    assert not +score(3004, 1, 0, lambda: None).false
+
+
+@pytest.mark.parametrize("seed", [7041, 7178, 7215, 9208])
+def test_a_promotion_that_ends_after_christmas_is_no_thin_file(seed):
+    assert score(seed, 0, 1, lambda: None).clean_alerts == []
+
+
 def test_the_same_seed_gives_the_same_years():
     first, again = deliveries(3, with_faults=True), deliveries(3, with_faults=True)
     assert [one.faults for one in first] == [one.faults for one in again]

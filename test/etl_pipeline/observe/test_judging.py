@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from etl_pipeline.contracts.model import Schedule
 from etl_pipeline.observe.judging import Verdict, judge
 from etl_pipeline.observe.tables import Counted, tabled
+from etl_pipeline.observe.usual import usual
 from etl_pipeline.observe.windows import Plan, plan_of
 from etl_pipeline.observe.wording import told
 
@@ -227,3 +228,11 @@ def test_no_day_is_judged_by_what_came_after_it():
         _, found = tabled(known, DAILY, now, None, has_events=True)
         judged.append(judge(found, DAILY, np.array(np.datetime64(now, "m"))).verdict[0, :71].tolist())
     assert judged[0] == judged[1]
+
+
+@given(st.integers(0, 10_000))
+def test_nothing_is_expected_far_above_the_last_four_weeks(seed):
+    level = np.exp(np.random.default_rng(seed).normal(6, 0.5, (3, 120)))
+    expected = usual(level).expected
+    lately = np.median([level[:, 119 - 7 * k] for k in (1, 2, 3, 4)], axis=0)
+    assert np.all(expected[:, 119] <= lately * np.exp(0.1) + 1e-9)
