@@ -56,3 +56,9 @@ def deploy(connection: extensions.connection, schemas: Schemas) -> bool:
         reached("deploy.before_commit")
     reached("deploy.after_commit")
     return True
+
+
+def deploy_part(cursor: extensions.cursor, schemas: Schemas, name: str) -> None:
+    """Deploy one file of the schema in the caller's transaction, where the rest is to stay as it is."""
+    cursor.execute("set local client_min_messages = warning")
+    cursor.execute(schemas.render(dict(schema_files())[name]))

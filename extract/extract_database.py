@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from etl_pipeline.contracts.model import Extract
 from etl_pipeline.core.errors import RetryStepError, UsageError
-from etl_pipeline.core.settings import redact, remember_secrets
+from etl_pipeline.core.settings import first_line, redact, remember_secrets
 
 ROWS_AT_ONCE = 10_000
 
@@ -96,7 +96,7 @@ def extract_database(feed: str, extract: Extract, url: str, folder: Path) -> Pat
             _read_out(url, extract, part)
     except (psycopg2.Error, SQLAlchemyError) as error:
         part.unlink(missing_ok=True)
-        reason = redact(str(error).strip().splitlines()[0])
+        reason = first_line(error)
         raise RetryStepError(
             f"Feed '{feed}': the source database at {redact(url)} could not be read: {reason}. Check "
             f"{extract.url_env}, the table's name and that the user may read it."

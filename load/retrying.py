@@ -8,7 +8,7 @@ from typing import TypeVar
 import psycopg2
 
 from etl_pipeline.core.errors import StopRunError
-from etl_pipeline.core.settings import redact
+from etl_pipeline.core.settings import first_line
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -59,7 +59,7 @@ def need_of_room(error: psycopg2.Error) -> StopRunError | None:
     what = FULL.get(getattr(error, "pgcode", None) or "")
     if what is None:
         return None
-    said = redact(str(error).strip().splitlines()[0])
+    said = first_line(error)
     return StopRunError(
         f"{what}: {said}. Nothing of this load was kept and what was published before stays. Make room, then start "
         "the run again."
@@ -88,7 +88,7 @@ def with_retries(step: Callable[[], Result], recover: Callable[[], None]) -> Res
             reason = reason_to_try_again(error)
             if reason is None:
                 raise
-            said = redact(str(error).strip().splitlines()[0]) if str(error).strip() else type(error).__name__
+            said = first_line(error)
             if number == len(PAUSES):
                 raise StopRunError(
                     f"The warehouse did not take this step in {number + 1} tries: {reason} ({said}). Nothing of it was "

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from etl_pipeline.bronze_layer.landing import landed_again
 from etl_pipeline.contracts.loading import Feeds
 from etl_pipeline.silver_layer.gtin import gtin_forms
 from load.postgres import PostgresWarehouse
 from load.references import ReferenceReader
-from pipeline_manager.ingest import Task, landed_again
+from pipeline_manager.ingest import Task
 
 
 def _found(warehouse: PostgresWarehouse, reader: ReferenceReader, name: str, keys: list[str]) -> set[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from psycopg2 import extensions
 from psycopg2.extras import execute_values
 
+from etl_pipeline.bronze_layer.landing import landed_again
 from etl_pipeline.bronze_layer.reading import read_records
 from etl_pipeline.contracts.drifting import (
     Change,
@@ -303,8 +304,8 @@ class _Look:
             return ()
         sha256, name = row
         if sha256 not in self._heads:
-            path = seen.landed.path.parent.parent / sha256[:2] / sha256
-            landed = Landed(self._contract.feed, name, path, sha256, path.stat().st_size if path.exists() else 0)
+            bronze_dir = seen.landed.path.parent.parent
+            landed = landed_again(bronze_dir, self._contract.feed, name, sha256, None)
             self._heads[sha256] = _head(landed, self._contract)
         return self._heads[sha256].get(column, ())
 

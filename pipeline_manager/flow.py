@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from etl_pipeline.bronze_layer.landing import land, matching_files
+from etl_pipeline.bronze_layer.landing import land, landed_again, matching_files
 from etl_pipeline.bronze_layer.still_written import sweep
 from etl_pipeline.contracts.loading import Feeds, load_feeds
 from etl_pipeline.contracts.values import Landed
@@ -22,7 +22,7 @@ from etl_pipeline.observe.incidents import EVERYTHING
 from load.postgres import FileKey, ManifestFile, PostgresWarehouse, contract_hash
 from pipeline_manager.again import tasks_again
 from pipeline_manager.decisions import all_decisions, keep_decisions
-from pipeline_manager.ingest import Ingest, Task, landed_again
+from pipeline_manager.ingest import Ingest, Task
 from pipeline_manager.lineage_of_run import lineage_emitter, traced
 from pipeline_manager.morning.report_page import publish_page
 from pipeline_manager.ordering import load_order

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 
@@ -285,9 +284,3 @@ def _only(chunk: RecordChunk, record_nos: frozenset[int]) -> RecordChunk:
         set_aside=set_aside,
         non_data=chunk.non_data.iloc[:0],
     )
-
-
-def landed_again(bronze_dir: Path, feed: str, name: str, sha256: str, logical_time: datetime | None) -> Landed:
-    """Return a file that was landed before."""
-    path = bronze_dir / sha256[:2] / sha256
-    return Landed(feed, name, path, sha256, path.stat().st_size if path.exists() else 0, logical_time)

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from etl_pipeline.bronze_layer.landing import landed_again
 from etl_pipeline.contracts.values import Landed
-from pipeline_manager.ingest import landed_again
 
 
 class Rebuild:

@@ -14,7 +14,7 @@ from etl_pipeline.contracts.loading import Feeds
 from etl_pipeline.core.errors import WarehouseError
 from etl_pipeline.core.log import printable
 from etl_pipeline.core.names import Schemas
-from etl_pipeline.core.settings import redact
+from etl_pipeline.core.settings import first_line, redact
 from etl_pipeline.observe.values import Breach
 from load.postgres import AlreadyRunningError, reconnect
 from pipeline_manager.observing import look_closely, own_time
@@ -101,7 +101,7 @@ class Recorder:
                 cursor.execute(self._schemas.render(_LOST))
                 cursor.execute(self._schemas.render(_BEGUN), asked)
         except psycopg2.Error as error:
-            log.warning("the beginning of this run could not be recorded: %s", _first_line(error))
+            log.warning("the beginning of this run could not be recorded: %s", first_line(error))
 
     def ended(self, failure: BaseException | None) -> None:
         """Write down how the run ended, by a connection of its own: the run's may be broken."""
@@ -111,7 +111,7 @@ class Recorder:
                 self._write_end(connection, failure)
                 self._look(connection)
         except Exception as error:  # a run ends as it would without its record, whatever this is
-            log.warning("what this run did could not be recorded: %s", _first_line(error))
+            log.warning("what this run did could not be recorded: %s", first_line(error))
 
     def _look(self, connection: extensions.connection) -> None:
         """Judge what was delivered, and write down what is wrong with it."""
@@ -171,10 +171,5 @@ def _sentence(failure: BaseException | None) -> str:
     elif isinstance(failure, KeyboardInterrupt):
         told = "It was stopped on request."
     else:
-        told = f"{type(failure).__name__}: {_first_line(failure)}"
+        told = f"{type(failure).__name__}: {first_line(failure)}"
     return printable(redact(told))[:LONGEST_SENTENCE]
-
-
-def _first_line(error: BaseException) -> str:
-    lines = redact(str(error)).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

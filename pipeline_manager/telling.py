@@ -18,7 +18,7 @@ from psycopg2 import extensions
 from etl_pipeline.core.errors import StopRunError, UsageError
 from etl_pipeline.core.log import printable
 from etl_pipeline.core.names import PROD, Schemas
-from etl_pipeline.core.settings import Settings, redact, remember_webhook
+from etl_pipeline.core.settings import Settings, first_line, redact, remember_webhook
 from etl_pipeline.observe.incidents import EVERYTHING, NOTHING, Changes, Scope, keep_incidents, key_of
 from etl_pipeline.observe.outbox import Sent, put, send_waiting
 from etl_pipeline.observe.slack_message import RunTold, compose
@@ -138,7 +138,7 @@ def tell(
                 if sent.waiting or sent.given_up:
                     log.warning("%s", told_of_sending(sent))
     except Exception as error:  # a run ends as it would without telling, whatever this is
-        log.warning("nobody could be told of the run: %s", _first_line(error))
+        log.warning("nobody could be told of the run: %s", printable(first_line(error)))
         if telling.webhook and is_failed and isinstance(error, DatabaseError):
             # Without a warehouse there is no outbox; that it is away is what people have to know.
             attempt = send(telling.webhook, compose(run, Changes(opened=breaches)), timeout=LONGEST_TELLING, now=now)
@@ -188,10 +188,6 @@ def _is_first_of_the_hour(settings: Settings, now: datetime) -> bool:
     except OSError as error:
         log.warning("%s cannot be written: %s", note.name, error.strerror)
     return True
-
-
-def _first_line(error: BaseException) -> str:
-    return printable(redact((str(error).strip() or type(error).__name__).splitlines()[0]))
 
 
 def _clock_from(now: datetime, started: float) -> Callable[[], datetime]:

@@ -93,7 +93,7 @@ def land(source: Path, *, inbox: Path, bronze_dir: Path, feed: str, files: Files
         with landing_in(bronze_dir):
             with _open_regular(source, name) as stream:
                 before, digest = _look(stream), _hash(stream)
-            kept = bronze_dir / digest[:2] / digest
+            kept = kept_path(bronze_dir, digest)
             if not _is_kept(source, name, kept, before):
                 temporary, again = _copy_aside(source, name, bronze_dir)
                 reached("land.copied")
@@ -111,6 +111,17 @@ def land(source: Path, *, inbox: Path, bronze_dir: Path, feed: str, files: Files
         raise
     reached("land.kept")
     return Landed(feed=feed, name=name, path=kept, sha256=digest, size_bytes=before[1], logical_time=logical_time)
+
+
+def kept_path(bronze_dir: Path, sha256: str) -> Path:
+    """Return where a landed file lies, or would lie."""
+    return bronze_dir / sha256[:2] / sha256
+
+
+def landed_again(bronze_dir: Path, feed: str, name: str, sha256: str, logical_time: datetime | None) -> Landed:
+    """Return a file that was landed before."""
+    path = kept_path(bronze_dir, sha256)
+    return Landed(feed, name, path, sha256, path.stat().st_size if path.exists() else 0, logical_time)
 
 
 def _safe_name(source: Path, inbox: Path) -> str:

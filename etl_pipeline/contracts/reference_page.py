@@ -26,11 +26,11 @@ from etl_pipeline.contracts.model import (
     Reading,
     Retailer,
     Revision,
-    Schedule,
     Test,
     Value,
     Yield,
 )
+from etl_pipeline.contracts.schedule import Schedule
 
 PAGE = Path("docs/contracts.md")
 SCHEMAS: dict[Path, type[BaseModel]] = {

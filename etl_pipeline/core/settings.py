@@ -140,3 +140,8 @@ def redact(text: str) -> str:
     text = _URL_PASSWORD.sub(r"\g<start>:***@", text)
     text = _NAMED_SECRET.sub(r"\g<start>***", text)
     return _WEBHOOK.sub(r"\g<start>***", text)
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line that an error says, without passwords; the name of its kind where it says nothing."""
+    return redact((str(error).strip() or type(error).__name__).splitlines()[0])

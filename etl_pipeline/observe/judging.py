@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from etl_pipeline.observe.usual import WEEK, Numbers, Usual, quantile, surprise, usual
+from etl_pipeline.observe.usual import WEEK, Numbers, Usual, lagged, quantile, surprise, usual
 from etl_pipeline.observe.windows import Days, Flags, Instants, Plan, owed
 
 SURE = 5.2
@@ -35,6 +35,8 @@ WHOLE_SHARE = 0.7
 
 USUALLY_FRESH = 0.5
 """Share of new records about their own day that nearly every file had, where a backfill can be told."""
+FRESH_DAYS = 28
+"""Days before that show what nearly every file had."""
 SELDOM_SILENT = 0.05
 """Share of days on which a place may have brought nothing and still be missed when it does."""
 
@@ -188,17 +190,8 @@ def judge(found: Deliveries, plan: Plan, now: Instants, learnt: Learnt | None = 
 def _usually_fresh(found: Deliveries) -> Flags:
     """Tell of which days it is usual that a file brings events of its own day: of a feed of revisions it is not."""
     share = np.where(found.loaded > 0, found.fresh / np.maximum(found.loaded, 1), np.nan)
-    low = quantile(_before(share[:1]), 0.1, 7)
+    low = quantile(lagged(share[:1], list(range(1, FRESH_DAYS + 1))), 0.1, 7)
     return np.broadcast_to(found.has_events & (low >= USUALLY_FRESH), found.came.shape)
-
-
-def _before(table: Numbers) -> Numbers:
-    """Return the last 28 days before each day."""
-    days = table.shape[1]
-    out = np.full((*table.shape, 28), np.nan)
-    for lag in range(1, min(28, days - 1) + 1):
-        out[:, lag:, lag - 1] = table[:, : days - lag]
-    return out
 
 
 def _volume(found: Deliveries, tells_fresh: Flags) -> Numbers:

@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from etl_pipeline.contracts.model import Schedule
+from etl_pipeline.contracts.schedule import Schedule
 
 Flags = npt.NDArray[np.bool_]
 Days = npt.NDArray[np.datetime64]

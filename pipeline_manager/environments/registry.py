@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from psycopg2 import extensions
 from psycopg2.extras import RealDictCursor
 
-from data_warehouse.ddl import schema_files
+from data_warehouse.deploy import deploy_part
 from etl_pipeline.core.errors import UsageError
 from etl_pipeline.core.names import PROD, Schemas
 
@@ -75,10 +75,8 @@ def has_registry(connection: extensions.connection) -> bool:
 
 def make_registry(connection: extensions.connection) -> None:
     """Give a prod that was deployed by earlier code the registry, and change nothing else in it."""
-    statement = dict(schema_files())[REGISTRY_FILE]
     with connection, connection.cursor() as cursor:
-        cursor.execute("set local client_min_messages = warning")
-        cursor.execute(_PLAIN.render(statement))
+        deploy_part(cursor, _PLAIN, REGISTRY_FILE)
 
 
 def environments(connection: extensions.connection) -> list[Environment]:

@@ -16,8 +16,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
-from data_warehouse.ddl import schema_files
-from data_warehouse.deploy import DEPLOY_LOCK
+from data_warehouse.deploy import DEPLOY_LOCK, deploy_part
 from etl_pipeline.core.errors import RetryStepError, UsageError
 from etl_pipeline.core.names import Schemas
 from pipeline_manager.orchestrator.plan import CLEANUP, Plan
@@ -53,7 +52,7 @@ def prepare(connection: extensions.connection) -> None:
         if cursor.fetchone() != (True,):
             cursor.execute("set local client_min_messages = warning")
             cursor.execute(_PLAIN.render("create schema if not exists {{ ops }}"))
-            cursor.execute(_PLAIN.render(dict(schema_files())[EVENT_FILE]))
+            deploy_part(cursor, _PLAIN, EVENT_FILE)
 
 
 class Claims:

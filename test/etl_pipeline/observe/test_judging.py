@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_pipeline.contracts.model import Schedule
+from etl_pipeline.contracts.schedule import Schedule
 from etl_pipeline.observe.judging import Verdict, judge
 from etl_pipeline.observe.tables import Counted, tabled
 from etl_pipeline.observe.usual import usual
