@@ -1,10 +1,10 @@
 """What has to be judged again: quarantined records whose reference came, files whose codes changed meaning."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from etl_pipeline.bronze_layer.landing import landed_again
 from etl_pipeline.contracts.loading import Feeds
+from etl_pipeline.core.bronze_store import BronzeStore
 from etl_pipeline.silver_layer.gtin import gtin_forms
 from load.postgres import PostgresWarehouse
 from load.references import ReferenceReader
@@ -46,7 +46,7 @@ def waiting_records(warehouse: PostgresWarehouse, reader: ReferenceReader) -> di
 
 
 def tasks_again(
-    warehouse: PostgresWarehouse, reader: ReferenceReader, feeds: Feeds, bronze_dir: Path, changed: Iterable[int],
+    warehouse: PostgresWarehouse, reader: ReferenceReader, feeds: Feeds, bronze: BronzeStore, changed: Iterable[int],
     *, everything: bool,
 ) -> list[Task]:  # fmt: skip
     """Return the reading tasks of everything that is to be judged again.
@@ -55,7 +55,7 @@ def tasks_again(
         warehouse: the warehouse.
         reader: references, as they are after the last load.
         feeds: the contracts.
-        bronze_dir: where landed files lie.
+        bronze: where landed files lie.
         changed: files to judge again as a whole.
         everything: all that is set aside, whatever it waits for.
     """
@@ -70,7 +70,7 @@ def tasks_again(
         if file_id not in manifest:
             continue
         file = manifest[file_id]
-        landed = landed_again(bronze_dir, file.feed, file.name, file.sha256, file.named_time)
+        landed = landed_again(bronze, file.feed, file.name, file.sha256, file.named_time)
         records = None if file_id in set(changed) else frozenset(ready[file_id])
         tasks.append(Task(landed, file_id, records))
     return tasks

@@ -27,6 +27,7 @@ from etl_pipeline.contracts.drifting import (
 from etl_pipeline.contracts.loading import Feeds
 from etl_pipeline.contracts.model import Contract
 from etl_pipeline.contracts.values import Landed
+from etl_pipeline.core.bronze_store import BronzeStore
 from etl_pipeline.core.errors import WarehouseError
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.silver_layer.identity import needed_columns
@@ -131,6 +132,7 @@ class DriftNotes:
     """Collects what the files of one load show, and writes it with the load."""
 
     feeds: Feeds
+    bronze: BronzeStore
     seen: list[Seen] = field(default_factory=list)
 
     def loaded(self, seen: Seen) -> None:
@@ -159,7 +161,7 @@ class DriftNotes:
             found[drift.key] = _Row(drift, first, 0, last, times, misses, state)
         for name in names:
             files = sorted((s for s in self.seen if s.landed.feed == name), key=_in_order)
-            look = _Look(self.feeds.contracts[name], shapes[name], cursor, schemas)
+            look = _Look(self.feeds.contracts[name], shapes[name], self.bronze, cursor, schemas)
             for seen in files:
                 look.at(seen, {key: row for key, row in found.items() if key[0] == name}, found)
         fresh = [(name, column, n) for name in names for column, n in shapes[name].fresh.items()]
@@ -196,8 +198,10 @@ def _values(row: _Row, known: int) -> dict[str, Any]:
 class _Look:
     """Looks at the files of one feed, one after the other."""
 
-    def __init__(self, contract: Contract, shape: Shape, cursor: extensions.cursor, schemas: Schemas) -> None:
-        self._contract, self._shape = contract, shape
+    def __init__(
+        self, contract: Contract, shape: Shape, bronze: BronzeStore, cursor: extensions.cursor, schemas: Schemas
+    ) -> None:
+        self._contract, self._shape, self._bronze = contract, shape, bronze
         self._cursor, self._schemas = cursor, schemas
         self._used = used_columns(contract)
         self._heads: dict[str, Mapping[str, Sequence[str]]] = {}
@@ -304,8 +308,7 @@ class _Look:
             return ()
         sha256, name = row
         if sha256 not in self._heads:
-            bronze_dir = seen.landed.path.parent.parent
-            landed = landed_again(bronze_dir, self._contract.feed, name, sha256, None)
+            landed = landed_again(self._bronze, self._contract.feed, name, sha256, None)
             self._heads[sha256] = _head(landed, self._contract)
         return self._heads[sha256].get(column, ())
 

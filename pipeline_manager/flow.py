@@ -13,6 +13,7 @@ from etl_pipeline.bronze_layer.landing import land, landed_again, matching_files
 from etl_pipeline.bronze_layer.still_written import sweep
 from etl_pipeline.contracts.loading import Feeds, load_feeds
 from etl_pipeline.contracts.values import Landed
+from etl_pipeline.core.bronze_store import BronzeStore
 from etl_pipeline.core.errors import RetryStepError, SetAsideError
 from etl_pipeline.core.failpoints import reached
 from etl_pipeline.core.names import Schemas
@@ -71,7 +72,7 @@ class Run:
     feeds: Feeds
     warehouse: PostgresWarehouse
     ingest: Ingest
-    bronze_dir: Path
+    bronze: BronzeStore
     report: RunReport
     progress: Progress
     extracts: Path | None = None
@@ -120,14 +121,14 @@ def run_flow(
         ):
             rebuild = Rebuild(settings.work_dir, schemas.env)
             if options.full_refresh:
-                rebuild.remember(_landed_before(warehouse, settings.bronze_dir, feeds))
+                rebuild.remember(_landed_before(warehouse, settings.bronze, feeds))
                 rebuild.remember_decisions(warehouse.persistently(partial(all_decisions, warehouse)))
                 reached("rebuild.remembered")
                 opened.have_own_tables(filled=False)
                 warehouse.drop_everything()
                 reached("rebuild.dropped")
             warehouse.persistently(partial(opened.have_own_tables, contracts=options.feeds))
-            received = rebuild.files(settings.bronze_dir)
+            received = rebuild.files(settings.bronze)
             warehouse.persistently(opened.deploy)
             warehouse.take_over(recorder.run_id)
             reached("run.fenced")
@@ -135,8 +136,8 @@ def run_flow(
             warehouse.persistently(partial(keep_decisions, warehouse, rebuild.decisions(), anew=False))
             warehouse.settle_retailer(feeds.retailer)
             feed_ids = warehouse.register_feeds(list(feeds.contracts.values()))
-            ingest = Ingest(feeds, warehouse, feed_ids, recorder.run_id)
-            run = Run(feeds, warehouse, ingest, settings.bronze_dir, report, progress)
+            ingest = Ingest(feeds, warehouse, feed_ids, recorder.run_id, settings.bronze)
+            run = Run(feeds, warehouse, ingest, settings.bronze, report, progress)
             extract_all(run, settings)
             reached("extract.done")
             landed = land_all(run, [p for p in (options.inbox, run.extracts) if p]) + received
@@ -154,12 +155,12 @@ def run_flow(
     return report
 
 
-def _landed_before(warehouse: PostgresWarehouse, bronze_dir: Path, feeds: Feeds) -> list[Landed]:
+def _landed_before(warehouse: PostgresWarehouse, bronze: BronzeStore, feeds: Feeds) -> list[Landed]:
     """Return the files of the manifest, for a rebuild from bronze; an empty warehouse has none."""
     manifest = warehouse.manifest_or_nothing()
     names = warehouse.other_names() if manifest else {}
     return [
-        landed_again(bronze_dir, f.feed, name, f.sha256, logical_time)
+        landed_again(bronze, f.feed, name, f.sha256, logical_time)
         for f in manifest.values()
         if f.feed in feeds.contracts
         for name, logical_time in ((f.name, f.named_time), *names.get(f.file_id, []))
@@ -186,7 +187,7 @@ def extract_all(run: Run, settings: Settings) -> None:
 
 def land_all(run: Run, inboxes: list[Path]) -> list[Landed]:
     """Keep every received file once under its content; report what no contract claims."""
-    sweep(run.bronze_dir)
+    sweep(run.bronze.own)
     run.progress.step("land")
     landed: list[Landed] = []
     for inbox in inboxes:
@@ -195,7 +196,7 @@ def land_all(run: Run, inboxes: list[Path]) -> list[Landed]:
             for path in matching_files(inbox, contract.files):
                 claimed.add(path)
                 try:
-                    landed.append(land(path, inbox=inbox, bronze_dir=run.bronze_dir, feed=name, files=contract.files))
+                    landed.append(land(path, inbox=inbox, bronze=run.bronze, feed=name, files=contract.files))
                 except (SetAsideError, RetryStepError) as error:
                     run.report.refused[str(path.relative_to(inbox))] = str(error)
                 run.progress.advance()
@@ -233,7 +234,7 @@ def load_all(run: Run, landed: list[Landed], manifest: Mapping[FileKey, Manifest
     for key, old in manifest.items():
         is_wanted = (retry and old.status == "set_aside") or run.ingest.let_in.opens(old)
         if is_wanted and old.feed in run.feeds.contracts and key not in asked:
-            again = landed_again(run.bronze_dir, old.feed, old.name, old.sha256, old.named_time)
+            again = landed_again(run.bronze, old.feed, old.name, old.sha256, old.named_time)
             tasks.setdefault(old.feed, []).append(Task(again, old.file_id, is_whole=True))
     for group in load_order(run.feeds.contracts):
         for batch in _batches([task for feed in group for task in tasks.get(feed, [])]):
@@ -287,4 +288,4 @@ def judge_again(run: Run, *, retry: bool) -> None:
 
 
 def _tasks_again(run: Run, changed: list[int], *, everything: bool) -> list[Task]:
-    return tasks_again(run.warehouse, run.ingest.reader, run.feeds, run.bronze_dir, changed, everything=everything)
+    return tasks_again(run.warehouse, run.ingest.reader, run.feeds, run.bronze, changed, everything=everything)

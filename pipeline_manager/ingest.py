@@ -15,6 +15,7 @@ from etl_pipeline.contracts.drifting import tidy_name
 from etl_pipeline.contracts.loading import Feeds
 from etl_pipeline.contracts.model import Contract
 from etl_pipeline.contracts.values import Landed, Part, RecordChunk
+from etl_pipeline.core.bronze_store import BronzeStore
 from etl_pipeline.core.errors import SetAsideError
 from etl_pipeline.silver_layer.identity import needed_columns
 from load.batch import Applied, Batch, BrokenLawError
@@ -93,17 +94,19 @@ class Tallies:
 class Ingest:
     """Reads tasks into batches of one warehouse with the contracts of one retailer."""
 
-    def __init__(self, feeds: Feeds, warehouse: PostgresWarehouse, feed_ids: dict[str, int], run_id: str) -> None:
+    def __init__(
+        self, feeds: Feeds, warehouse: PostgresWarehouse, feed_ids: dict[str, int], run_id: str, bronze: BronzeStore
+    ) -> None:
         """Prepare; nothing is read yet."""
         self._feeds = feeds
         self._warehouse = warehouse
         self._feed_ids = feed_ids
-        self.run_id = run_id
+        self.run_id, self._bronze = run_id, bronze
         self._soft = sorted({name for contract in feeds.contracts.values() for name in soft_sets(contract)})
         self._rules = rules_of(feeds)
         self._needed = {name: needed_columns(contract) for name, contract in feeds.contracts.items()}
         self.reader: ReferenceReader = warehouse.reader(feeds.retailer.units)
-        self._drift = DriftNotes(feeds)
+        self._drift = DriftNotes(feeds, bronze)
         self._gate = warehouse.persistently(lambda: Gate(feeds, warehouse))
         self.hear_decisions()
 
@@ -140,7 +143,7 @@ class Ingest:
 
     def _try_batch(self, tasks: list[Task], token: str, told: Callable[[str], None], sent: list[Tallies]) -> Tallies:
         batch = self._warehouse.begin(self.run_id, token)
-        self._drift = DriftNotes(self._feeds)
+        self._drift = DriftNotes(self._feeds, self._bronze)
         try:
             files, aside = self._stage_all(batch, tasks, told)
             self._drift.write(batch.cursor, self._warehouse.schemas, batch.known)

@@ -8,6 +8,7 @@ from typing import Any
 
 from etl_pipeline.bronze_layer.landing import landed_again
 from etl_pipeline.contracts.values import Landed
+from etl_pipeline.core.bronze_store import BronzeStore
 
 
 class Rebuild:
@@ -51,11 +52,11 @@ class Rebuild:
         rows: list[dict[str, str]] = json.loads(self._path.read_text(encoding="utf-8")) if self._path.exists() else []
         return rows
 
-    def files(self, bronze_dir: Path) -> list[Landed]:
+    def files(self, bronze: BronzeStore) -> list[Landed]:
         """Return the files of the list; none when no full refresh is under way."""
         return [
             landed_again(
-                bronze_dir, row["feed"], row["name"], row["sha256"],
+                bronze, row["feed"], row["name"], row["sha256"],
                 datetime.fromisoformat(row["logical_time"]) if row["logical_time"] else None,
             )
             for row in self._rows()

@@ -6,13 +6,13 @@ here cannot: landed files, their bytes in bronze, the manifest, what was set asi
 
 import hashlib
 import json
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from etl_pipeline.core.bronze_store import BronzeStore
 from etl_pipeline.core.log import printable
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.progress import Progress, ended, make_progress
@@ -24,7 +24,6 @@ from pipeline_manager.warehouse_commands import deployed_warehouse
 READ_BYTES = 1 << 20
 FILES_AT_ONCE = 100
 MOST_SHOWN = 50
-_LANDED_NAME = re.compile(r"[0-9a-f]{64}")
 _RESEND = "Ask the sender for the file again and land it: the damaged copy is replaced."
 _REBUILD = "Rebuild from the landed files (systock run --full-refresh), or restore a backup."
 _RESTORE = "Restore the warehouse from a backup, and find out who changed it."
@@ -172,7 +171,7 @@ def verify(
         progress: told of each step.
         expected_head: head of an earlier verdict, whole or its beginning; the chain must still contain it.
     """
-    look = _Look(warehouse, settings.bronze_dir, progress)
+    look = _Look(warehouse, settings.bronze, progress)
     with ended(progress):
         look.landed_files()
         look.blocks()
@@ -185,9 +184,9 @@ def verify(
 class _Look:
     """One verification: reads, compares, notes."""
 
-    def __init__(self, warehouse: PostgresWarehouse, bronze_dir: Path, progress: Progress) -> None:
+    def __init__(self, warehouse: PostgresWarehouse, bronze: BronzeStore, progress: Progress) -> None:
         self._connection, self._schemas = warehouse.connection, warehouse.schemas
-        self._bronze_dir, self._progress = bronze_dir, progress
+        self._bronze, self._progress = bronze, progress
         self.verdict = Verdict()
         self._files = self._rows(_FILES)
         counts = self._rows(_COUNTS)[0]
@@ -204,7 +203,7 @@ class _Look:
         for file in self._files:
             names.setdefault(file["sha256"], []).append(f"{file['feed']}: {file['name']}")
             sizes[file["sha256"]] = int(file["size_bytes"])
-        kept = list(_kept_files(self._bronze_dir))
+        kept = list(self._bronze.files())
         self._progress.step("landed files", len(kept))
         seen: set[str] = set()
         for path in kept:
@@ -220,7 +219,7 @@ class _Look:
             self._progress.advance()
         for sha256 in sorted(names.keys() - seen):
             where = f"{', '.join(names[sha256])} ({sha256[:16]}...)"
-            self.verdict.add("landed_file", where, f"it is missing in {self._bronze_dir}", _RESEND)
+            self.verdict.add("landed_file", where, f"it is missing in {self._bronze.own}", _RESEND)
         self.verdict.checked["landed_files"] = len(kept)
         self._progress.done(f"{len(kept)} hashed")
 
@@ -302,12 +301,6 @@ def _named(file: dict[str, Any]) -> str:
 def _place(row: dict[str, Any]) -> str:
     name = f"{row['name']} ({row['sha256'][:16]}...)" if row["name"] else "a file that the manifest does not have"
     return f"{name}, line {row['line_no']}, bytes {row['byte_start']:,} to {row['byte_end']:,}"
-
-
-def _kept_files(bronze_dir: Path) -> Iterator[Path]:
-    """Yield the landed files in order; what is still being written there has another name."""
-    for folder in sorted(bronze_dir.glob("[0-9a-f][0-9a-f]")):
-        yield from sorted(path for path in folder.iterdir() if _LANDED_NAME.fullmatch(path.name))
 
 
 def _hash_of(path: Path) -> tuple[str, int]:

@@ -159,19 +159,19 @@ class Watch:
     @contextmanager
     def _locked(self) -> Iterator[Run]:
         """Hold the environment for one round; between rounds other commands may work."""
-        warehouse = self._opened.warehouse
+        warehouse, bronze = self._opened.warehouse, self._settings.bronze
         with warehouse.run_lock():
             if self._feed_ids is None or warehouse.runner() != self._run_id:
                 warehouse.take_over(self._run_id)
                 self._feed_ids = warehouse.register_feeds(list(self._feeds.contracts.values()))
                 self._ingest = None  # another run was here: what codes mean is read anew
             if self._ingest is None:
-                self._ingest = Ingest(self._feeds, warehouse, self._feed_ids, self._run_id)
+                self._ingest = Ingest(self._feeds, warehouse, self._feed_ids, self._run_id, bronze)
             else:
                 self._ingest.hear_decisions()
             ingest = self._ingest
             report = RunReport(warehouse.schemas.env, self._feeds.retailer.retailer)
-            yield Run(self._feeds, warehouse, ingest, self._settings.bronze_dir, report, SilentProgress())
+            yield Run(self._feeds, warehouse, ingest, bronze, report, SilentProgress())
 
     def _land(self, run: Run, path: Path) -> list[Landed]:
         """Keep a file for each feed that claims it; one that is still written waits."""
@@ -202,7 +202,7 @@ class Watch:
         """Land a file for one feed; what may never be read is told once."""
         files = self._feeds.contracts[name].files
         try:
-            return [land(path, inbox=inbox, bronze_dir=self._settings.bronze_dir, feed=name, files=files)]
+            return [land(path, inbox=inbox, bronze=run.bronze, feed=name, files=files)]
         except SetAsideError as error:
             run.report.refused[path.relative_to(inbox).as_posix()] = str(error)
             return []

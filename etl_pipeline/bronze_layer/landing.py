@@ -17,6 +17,7 @@ from etl_pipeline.bronze_layer.still_written import has_writer, landing_in
 from etl_pipeline.contracts.expressions import first_in_path
 from etl_pipeline.contracts.format import Files, LogicalTime
 from etl_pipeline.contracts.values import Landed
+from etl_pipeline.core.bronze_store import BronzeStore
 from etl_pipeline.core.errors import RetryStepError, SetAsideError, StopRunError, UsageError
 from etl_pipeline.core.failpoints import reached
 
@@ -78,8 +79,8 @@ def _is_candidate(path: Path, inbox: Path) -> bool:
     return not path.is_dir()
 
 
-def land(source: Path, *, inbox: Path, bronze_dir: Path, feed: str, files: Files) -> Landed:
-    """Copy a received file to `bronze_dir/ab/<sha256>` and return where it is.
+def land(source: Path, *, inbox: Path, bronze: BronzeStore, feed: str, files: Files) -> Landed:
+    """Copy a received file into the bronze store, unless it is there, and return where it is.
 
     Landing the same bytes again, under whatever name, changes nothing.
 
@@ -90,12 +91,13 @@ def land(source: Path, *, inbox: Path, bronze_dir: Path, feed: str, files: Files
     name = _safe_name(source, inbox)
     logical_time = _logical_time(source, files.logical_time)
     try:
-        with landing_in(bronze_dir):
+        with landing_in(bronze.own):
             with _open_regular(source, name) as stream:
                 before, digest = _look(stream), _hash(stream)
-            kept = kept_path(bronze_dir, digest)
+            kept = bronze.path_of(digest)
             if not _is_kept(source, name, kept, before):
-                temporary, again = _copy_aside(source, name, bronze_dir)
+                kept = bronze.own_path(digest)
+                temporary, again = _copy_aside(source, name, bronze.own)
                 reached("land.copied")
                 try:
                     _require_unchanged(source, name, before, is_same=again == digest)
@@ -105,7 +107,7 @@ def land(source: Path, *, inbox: Path, bronze_dir: Path, feed: str, files: Files
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise StopRunError(
-                f"There is no room to keep {name} in {bronze_dir} ({error.strerror}). Nothing half was left and what "
+                f"There is no room to keep {name} in {bronze.own} ({error.strerror}). Nothing half was left and what "
                 "was published before stays. Make room, then start the run again."
             ) from error
         raise
@@ -113,14 +115,9 @@ def land(source: Path, *, inbox: Path, bronze_dir: Path, feed: str, files: Files
     return Landed(feed=feed, name=name, path=kept, sha256=digest, size_bytes=before[1], logical_time=logical_time)
 
 
-def kept_path(bronze_dir: Path, sha256: str) -> Path:
-    """Return where a landed file lies, or would lie."""
-    return bronze_dir / sha256[:2] / sha256
-
-
-def landed_again(bronze_dir: Path, feed: str, name: str, sha256: str, logical_time: datetime | None) -> Landed:
+def landed_again(bronze: BronzeStore, feed: str, name: str, sha256: str, logical_time: datetime | None) -> Landed:
     """Return a file that was landed before."""
-    path = kept_path(bronze_dir, sha256)
+    path = bronze.path_of(sha256)
     return Landed(feed, name, path, sha256, path.stat().st_size if path.exists() else 0, logical_time)
 
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from dotenv import dotenv_values
 
+from etl_pipeline.core.bronze_store import BronzeStore
 from etl_pipeline.core.errors import UsageError
 from etl_pipeline.core.names import PROD, safe_name
 
@@ -56,9 +57,10 @@ class Settings:
         )
 
     @property
-    def bronze_dir(self) -> Path:
-        """Landed files, once each, by content."""
-        return self.home / "bronze"
+    def bronze(self) -> BronzeStore:
+        """Landed files: an environment keeps what only it received, and reads what prod has."""
+        own, prod = self.work_dir / "bronze", self.home / "bronze"
+        return BronzeStore(own, None if own == prod else prod)
 
     @property
     def postgres_dir(self) -> Path:

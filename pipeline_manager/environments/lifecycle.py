@@ -224,8 +224,20 @@ def _drop(connection: extensions.connection, settings: Settings, found: Environm
 
 
 def _forget_files(settings: Settings, name: str) -> None:
-    """Remove the files of an environment's own."""
-    shutil.rmtree(replace(settings, env=name).work_dir, ignore_errors=True)
+    """Remove the files of an environment's own: received ones, too.
+
+    Raises:
+        StopRunError: one cannot be removed; what was to be ended with it is ended by the next command.
+    """
+    folder = replace(settings, env=name).work_dir
+    try:
+        if folder.is_symlink() or folder.exists():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise StopRunError(
+            f"{folder} cannot be removed ({error.strerror or error}). Nothing of '{name}' counts as gone before it is: "
+            "remove it, or give this user the right to, and start this once more."
+        ) from error
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from etl_pipeline.bronze_layer.reading import read_records
 from etl_pipeline.contracts.loading import Feeds
 from etl_pipeline.contracts.model import Contract
 from etl_pipeline.contracts.values import Conformed, Landed, Part
+from etl_pipeline.core.bronze_store import BronzeStore
 from etl_pipeline.core.errors import RetryStepError, SetAsideError
 from etl_pipeline.silver_layer.identity import needed_columns
 from pipeline_manager.conforming import conform_with, rules_of
@@ -44,7 +45,7 @@ def read_told(opened: OpenWarehouse, feeds: Feeds, inbox: Path) -> Told:
     """
     rules, reader = rules_of(feeds), opened.warehouse.reader(feeds.retailer.units)
     frames: dict[str, list[pd.DataFrame]] = {kind: [] for kind in KINDS}
-    arrivals = _arrivals(feeds, inbox, opened.settings.bronze_dir)
+    arrivals = _arrivals(feeds, inbox, opened.settings.bronze)
     with opened.warehouse.connection.cursor() as cursor:
         for feed in sorted({landed.feed for landed in arrivals}):
             numbered = [(number, landed) for number, landed in enumerate(arrivals) if landed.feed == feed]
@@ -56,7 +57,7 @@ def read_told(opened: OpenWarehouse, feeds: Feeds, inbox: Path) -> Told:
     return Told(*(_joined(frames[kind]) for kind in KINDS))
 
 
-def _arrivals(feeds: Feeds, inbox: Path, bronze_dir: Path) -> list[Landed]:
+def _arrivals(feeds: Feeds, inbox: Path, bronze: BronzeStore) -> list[Landed]:
     """Return the files that tell of stock in the order of their own time and name: as they would come in."""
     landed = []
     for name, contract in sorted(feeds.contracts.items()):
@@ -64,7 +65,7 @@ def _arrivals(feeds: Feeds, inbox: Path, bronze_dir: Path) -> list[Landed]:
             continue
         for path in matching_files(inbox, contract.files):
             try:
-                landed.append(land(path, inbox=inbox, bronze_dir=bronze_dir, feed=name, files=contract.files))
+                landed.append(land(path, inbox=inbox, bronze=bronze, feed=name, files=contract.files))
             except (SetAsideError, RetryStepError):
                 continue
     return sorted(landed, key=lambda file: (str(file.logical_time or ""), file.name))

@@ -14,6 +14,7 @@ import pytest
 from etl_pipeline.bronze_layer.landing import land, matching_files
 from etl_pipeline.bronze_layer.reading import read_records
 from etl_pipeline.contracts.format import Files
+from etl_pipeline.core.bronze_store import BronzeStore
 from etl_pipeline.core.errors import RetryStepError, SetAsideError, UsageError
 from test.security.payloads import PAYLOADS
 
@@ -46,7 +47,12 @@ def land_all(place: Path) -> tuple[int, list[str]]:
     def work() -> None:
         for path in matching_files(place / "inbox", EVERYTHING):
             try:
-                how = {"inbox": place / "inbox", "bronze_dir": place / "bronze", "feed": "f", "files": EVERYTHING}
+                how = {
+                    "inbox": place / "inbox",
+                    "bronze": BronzeStore(place / "bronze"),
+                    "feed": "f",
+                    "files": EVERYTHING,
+                }
                 landed.append(land(path, **how))  # type: ignore[arg-type]
             except (SetAsideError, RetryStepError) as error:
                 refused.append(str(error))

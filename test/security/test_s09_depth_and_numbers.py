@@ -10,6 +10,7 @@ from etl_pipeline.bronze_layer.landing import land
 from etl_pipeline.bronze_layer.reading import read_records
 from etl_pipeline.contracts.expressions import first_in_path, path_pattern_problem, pattern_problem
 from etl_pipeline.contracts.format import Files
+from etl_pipeline.core.bronze_store import BronzeStore
 from etl_pipeline.core.errors import SetAsideError
 from etl_pipeline.silver_layer.numbers import narrow, parse_numbers
 
@@ -108,7 +109,7 @@ def test_s09_a_regular_expression_of_a_contract_cannot_run_away(tmp_path, patter
     (tmp_path / name).write_bytes(b"a\n1\n")
     files = Files(pattern="*", logical_time={"path": pattern, "format": "%Y"})
     with pytest.raises(SetAsideError):
-        land(tmp_path / name, inbox=tmp_path, bronze_dir=tmp_path / ".bronze", feed="f", files=files)
+        land(tmp_path / name, inbox=tmp_path, bronze=BronzeStore(tmp_path / ".bronze"), feed="f", files=files)
     assert time.process_time() - started < 2
 
 

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from etl_pipeline.bronze_layer import landing
-from etl_pipeline.bronze_layer.landing import land, matching_files
+from etl_pipeline.bronze_layer.landing import land, landed_again, matching_files
 from etl_pipeline.contracts.format import Files
+from etl_pipeline.core.bronze_store import BronzeStore
 from etl_pipeline.core.errors import RetryStepError, SetAsideError, UsageError
 
 pytestmark = pytest.mark.fast
@@ -28,7 +29,9 @@ def put(inbox, name, content=b"a,b\n1,2\n"):
 
 
 def landed(path, inbox, **how):
-    return land(path, inbox=inbox, bronze_dir=inbox.parent / "bronze", feed="pos", files=Files(pattern="**/*", **how))
+    return land(
+        path, inbox=inbox, bronze=BronzeStore(inbox.parent / "bronze"), feed="pos", files=Files(pattern="**/*", **how)
+    )
 
 
 def test_a_file_is_kept_once_under_its_content(inbox):
@@ -48,6 +51,29 @@ def test_a_damaged_copy_is_replaced(inbox):
     first.path.chmod(0o644)
     first.path.write_bytes(b"broken")
     assert landed(source, inbox).path.read_bytes() == b"a,b\n1,2\n"
+
+
+def test_an_environment_keeps_what_prod_does_not_have_intact_and_prods_folder_stays_as_it_is(inbox):
+    of_prod = landed(put(inbox, "a.csv"), inbox)
+    prod = of_prod.path.parents[1]
+    store = BronzeStore(inbox.parent / "env" / "lab" / "bronze", prod)
+
+    def in_environment(path):
+        return land(path, inbox=inbox, bronze=store, feed="pos", files=Files(pattern="*"))
+
+    assert in_environment(inbox / "a.csv").path == of_prod.path
+    own = in_environment(put(inbox, "b.csv", b"c\n3\n"))
+    assert own.path.is_relative_to(store.own)
+    assert list(store.files()) == [own.path, of_prod.path]
+    assert landed_again(store, "pos", "a.csv", of_prod.sha256, None) == of_prod
+    assert landed_again(store, "pos", "b.csv", own.sha256, None) == own
+    of_prod.path.chmod(0o644)
+    of_prod.path.write_bytes(b"broken")
+    mended = in_environment(inbox / "a.csv")
+    assert mended.path.is_relative_to(store.own)
+    assert mended.path.read_bytes() == b"a,b\n1,2\n"
+    assert of_prod.path.read_bytes() == b"broken"
+    assert [path for path in prod.rglob("*") if path.is_file()] == [of_prod.path]
 
 
 def test_a_file_that_changes_while_it_is_read_is_taken_later(inbox, monkeypatch):

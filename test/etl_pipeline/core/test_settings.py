@@ -2,14 +2,16 @@ import io
 import logging
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from etl_pipeline.core.bronze_store import BronzeStore
 from etl_pipeline.core.errors import UsageError
 from etl_pipeline.core.log import RedactingFormatter, printable
 from etl_pipeline.core.progress import make_progress
-from etl_pipeline.core.settings import load_settings, redact
+from etl_pipeline.core.settings import Settings, load_settings, redact
 
 pytestmark = pytest.mark.fast
 ROOT = Path(__file__).parents[3]
@@ -19,9 +21,16 @@ def test_nothing_set_means_the_embedded_server_below_the_working_directory(tmp_p
     settings = load_settings({}, tmp_path)
     assert settings.database_url is None
     assert settings.home == tmp_path / ".systock"
-    folders = [settings.bronze_dir, settings.postgres_dir, settings.inbox_dir, settings.log_dir]
+    folders = [settings.bronze.own, settings.postgres_dir, settings.inbox_dir, settings.log_dir]
     assert [folder.name for folder in folders] == ["bronze", "postgres", "inbox", "logs"]
     assert {folder.parent for folder in folders} == {settings.home}
+
+
+def test_an_environment_keeps_received_files_of_its_own_and_reads_those_of_prod(tmp_path):
+    settings = Settings(home=tmp_path)
+    assert settings.bronze == replace(settings, env="prod").bronze == BronzeStore(tmp_path / "bronze")
+    own = replace(settings, env="lab").bronze
+    assert own == BronzeStore(tmp_path / "env" / "lab" / "bronze", tmp_path / "bronze")
 
 
 def test_the_environment_wins_over_the_env_file(tmp_path):

@@ -14,9 +14,12 @@ from data_warehouse.content_hash import content_hash
 from etl_pipeline.core.errors import RetryStepError, StopRunError, UsageError
 from etl_pipeline.core.failpoints import NAMES_OF_ENVIRONMENTS, VARIABLE, _reached
 from etl_pipeline.core.names import Schemas
+from etl_pipeline.core.progress import SilentProgress
 from etl_pipeline.core.settings import Settings
 from pipeline_manager.environments.lifecycle import collect_garbage, create, drop, refresh
+from pipeline_manager.verifying import verify
 from pipeline_manager.warehouse import open_warehouse
+from test.pipeline_manager.small_retailer import MASTERS
 from test.run_warehouse import PROD
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -156,6 +159,38 @@ def test_its_page_and_its_other_files_lie_in_a_folder_of_its_own(prod, feeds, wr
     report = prod.run(feeds, write("second", MORE), env="lab", write_page=True)
     assert report.page == str(prod.home / "env" / "lab" / "report.html"), report.notes
     assert drop(prod.url, prod.settings, "lab") is True
+    assert left_of(prod, "lab") == NOTHING
+
+
+def test_what_only_it_received_lies_in_its_folder_and_what_prod_has_is_read_there(prod, feeds, write):
+    before = set(prod.settings.bronze.files())
+    made = prod.environment("lab", "prod")
+    prod.run(feeds, write("second", MASTERS | MORE), env="lab")
+    own = replace(prod.settings, env="lab").bronze
+    assert set(own.files()) - before == set(own.own.rglob("[0-9a-f]*/*"))
+    assert len(set(own.files()) - before) == len(MORE)
+    assert set(prod.settings.bronze.files()) == before
+    with open_warehouse(prod.url, prod.settings, Schemas.of("lab")) as opened:
+        assert verify(opened.warehouse, opened.settings, SilentProgress()).findings == []
+    held = total(prod, made.schemas)
+    prod.run(feeds, None, env="lab", full_refresh=True)
+    assert total(prod, made.schemas) == held
+    prod.run(feeds, write("third", MORE))
+    assert len(set(prod.settings.bronze.files()) - before) == len(MORE)
+
+
+def test_files_that_cannot_be_removed_are_said_and_the_drop_is_ended_later(prod, tmp_path):
+    prod.environment("lab", "prod")
+    folder, elsewhere = prod.home / "env" / "lab", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    folder.parent.mkdir(exist_ok=True)
+    folder.symlink_to(elsewhere)
+    with pytest.raises(StopRunError, match="cannot be removed"):
+        drop(prod.url, prod.settings, "lab")
+    assert prod.rows("select name, state from ops.environment") == [("lab", "dropping")]
+    folder.unlink()
+    assert drop(prod.url, prod.settings, "lab") is True
+    assert elsewhere.exists()
     assert left_of(prod, "lab") == NOTHING
 
 
