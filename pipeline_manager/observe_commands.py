@@ -1,6 +1,5 @@
 """`systock observe` and `systock score-alerts`: what is wrong with deliveries, and how well that is told."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -16,15 +15,20 @@ def observe(
     env: Annotated[str | None, typer.Option("--env", help="Environment; default: prod.")] = None,
     database_url: Annotated[str | None, typer.Option("--database-url", help=URL_HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON, and nothing else.")] = False,
+    tell: Annotated[
+        bool, typer.Option("--tell", help="Keep what is wrong as incidents, and tell Slack of what is new.")
+    ] = False,
 ) -> None:
     """Say of every feed whether what is due has come, and is what it usually is; exit with 4 where it is not.
+
+    With --tell, call it from a timer: a file that is late is told without a run.
 
     Example: systock observe --feeds feeds/simulated
     """
     with command_errors(as_json=as_json):
         from pipeline_manager.observe_showing import look_and_show
 
-        is_breached = look_and_show(feeds, env, database_url, os.environ, as_json=as_json)
+        is_breached = look_and_show(feeds, env, database_url, as_json=as_json, is_told=tell)
     exit_with(BREACHED if is_breached else DONE)
 
 

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,19 +17,24 @@ from etl_pipeline.core.progress import Progress
 from pipeline_manager.alert_scoring import score, table
 from pipeline_manager.demo import FEEDS
 from pipeline_manager.observing import Look, look_closely, own_time
+from pipeline_manager.report import RunReport
+from pipeline_manager.telling import OF_A_LOOK, tell
 from pipeline_manager.warehouse_commands import deployed_warehouse
 
 
 def look_and_show(
-    feeds: Path | None, env: str | None, database_url: str | None, environ: Mapping[str, str], *, as_json: bool
+    feeds: Path | None, env: str | None, database_url: str | None, *, as_json: bool, is_told: bool
 ) -> bool:
-    """Look at an environment by the clock, print what was found, and tell whether anything is wrong."""
+    """Look at an environment by the clock, print what was found, tell people if asked; return whether it is wrong."""
     loaded = load_feeds(feeds or FEEDS / "simulated")
     with deployed_warehouse(env, database_url) as opened:
         opened.deploy()
         connection, schemas = opened.warehouse.connection, opened.warehouse.schemas
         now = own_time(connection, schemas, loaded, datetime.now(UTC))
         found = look_closely(connection, schemas, loaded, now)
+        if is_told:
+            report = RunReport(schemas.env, loaded.retailer.retailer)
+            tell(opened, report, found.breaches, datetime.now(UTC), scope=OF_A_LOOK)
     if as_json:
         sys.stdout.write(json.dumps(asdict(found), default=str, indent=2) + "\n")
     else:

@@ -186,18 +186,24 @@ def _snapshots(warehouse: PostgresWarehouse, feeds: Feeds, report: RunReport, pr
     progress.done(f"{report.snapshots} sealed")
 
 
-def _fill(opened: OpenWarehouse, report: RunReport) -> None:
-    connection, schemas = opened.warehouse.connection, opened.warehouse.schemas
+def fill_counts(connection: extensions.connection, schemas: Schemas, report: RunReport) -> None:
+    """Fill in the last load, how many records of each feed came to what, and what was set aside."""
+    report.known = rows(connection, schemas, _LAST_LOAD)[0]["known"]
     for row in rows(connection, schemas, _FEEDS):
         line = report.line(row.pop("feed"))
         for name, value in row.items():
             setattr(line, name, int(value))
+    report.set_aside = rows(connection, schemas, _SET_ASIDE)
+
+
+def _fill(opened: OpenWarehouse, report: RunReport) -> None:
+    connection, schemas = opened.warehouse.connection, opened.warehouse.schemas
+    fill_counts(connection, schemas, report)
     for row in rows(connection, schemas, _SHADOWS, (report.known - report.batches,)) if report.batches else []:
         report.notes.append(
             f"{row['feed']}: {row['movements']:,} movements are shadows: another feed is the authority for them "
             "(retailer.yml); they are kept and compared, never added."
         )
-    report.set_aside = rows(connection, schemas, _SET_ASIDE)
     told = told_of_stock(opened, {"stock": _STOCK, "risks": _RISKS})
     report.stock, report.risks = told["stock"], told["risks"]
     report.alerts = rows(connection, schemas, _ALERTS)

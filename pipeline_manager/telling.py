@@ -251,10 +251,14 @@ def webhook_or_refusal(environ: Mapping[str, str]) -> str:
 
 def _run_told(report: RunReport, telling: Telling, *, is_published: bool) -> RunTold:
     new = sum(line.files_new for line in report.feeds.values())
-    summary = f"{new:,} new files; {report.quarantined:,} set aside in all; load {report.known}."
-    if is_published:
+    loaded = f"{new:,} new files; {report.quarantined:,} set aside in all; load {report.known}."
+    if is_published and report.known:
         kept = len(report.laws) - len(report.broken_laws)
-        summary += f" {kept} of {len(report.laws)} laws kept." if report.laws else " Nothing new to verify."
+        summary = (
+            f"{loaded} {kept} of {len(report.laws)} laws kept." if report.laws else f"{loaded} Nothing new to verify."
+        )
+    elif is_published:
+        summary = "A look at the deliveries; nothing was loaded for it."
     else:
         summary = "Nothing was published. The figures of the last good run stay."
     places = [f"the page: {report.page}"] if report.page else []

@@ -19,11 +19,13 @@ from etl_pipeline.core.progress import Progress, SilentProgress
 from etl_pipeline.core.settings import Settings
 from extract.arrivals import Arrivals
 from load.postgres import AlreadyRunningError
-from pipeline_manager.flow import Options, Run, extract_all, judge_again, load_all, run_flow
+from pipeline_manager.flow import Options, Run, extract_all, judge_again, load_all, run_flow, utc_now
 from pipeline_manager.ingest import Ingest
 from pipeline_manager.report import RunReport
+from pipeline_manager.telling import LONGEST_TELLING, told_when_it_fails
 from pipeline_manager.waiting import Waiting
 from pipeline_manager.warehouse import OpenWarehouse, open_warehouse
+from pipeline_manager.watch_telling import Teller
 
 log = logging.getLogger(__name__)
 BUSY_PAUSE = 0.5
@@ -42,6 +44,7 @@ class Pace:
         list_seconds: how often the whole inbox is listed, for what nobody told of.
         poll_seconds: how often databases and APIs are asked.
         beat_seconds: how often the heartbeat is written.
+        tell_seconds: how often deliveries and quarantine are looked at, and people told of what is new.
         poll_folders: look at the folders again and again instead of being told.
     """
 
@@ -50,6 +53,7 @@ class Pace:
     list_seconds: float = 60.0
     poll_seconds: float = 60.0
     beat_seconds: float = 5.0
+    tell_seconds: float = 300.0
     poll_folders: bool = False
 
 
@@ -83,6 +87,13 @@ class Totals:
     files: int = 0
     records: int = 0
     refused: dict[str, str] = field(default_factory=dict)
+
+    def take_in(self, loaded: Loaded) -> None:
+        """Count a round."""
+        self.rounds += 1
+        self.files += len(loaded.files)
+        self.records += loaded.records
+        self.refused |= loaded.refused
 
 
 class Watch:
@@ -239,18 +250,18 @@ def watch_flow(
         first = _first_run(replace(options, write_page=False), settings, progress, stop)
         if first is None:
             return Totals(RunReport(opened.warehouse.schemas.env, feeds.retailer.retailer))
-        totals = Totals(first)
-        while not stop.is_set():
-            watch.look(arrivals.take(min(watch.seconds_to_wait(), LONGEST_NAP)))
-            loaded = watch.round()
-            watch.beat()
-            if loaded is None:
-                continue
-            totals.rounds += 1
-            totals.files += len(loaded.files)
-            totals.records += loaded.records
-            totals.refused |= loaded.refused
-            told(loaded)
+        totals = Totals(first, refused=dict(first.refused))
+        teller = Teller(opened, feeds, pace.tell_seconds, utc_now)
+        with told_when_it_fails(opened, RunReport(first.env, first.retailer), utc_now):
+            while not stop.is_set():
+                watch.look(arrivals.take(min(watch.seconds_to_wait(), LONGEST_NAP)))
+                loaded = watch.round()
+                watch.beat()
+                if loaded is not None:
+                    totals.take_in(loaded)
+                    told(loaded)
+                teller.tell_when_due(totals.refused, watch.inbox)
+        teller.end(LONGEST_TELLING)
     return totals
 
 

@@ -15,6 +15,7 @@ from pipeline_manager.observing import look_closely, own_time
 from test.pipeline_manager.small_retailer import MASTERS, write_feeds, write_files
 from test.pipeline_manager.test_named_cases import move
 from test.run_warehouse import PROD
+from test.slack_server import slack_server
 
 DUE = "schedule: {every_hours: 24, grace_hours: 6}\n"
 
@@ -77,6 +78,26 @@ def test_the_command_exits_with_4_where_something_is_wrong(warehouse, feeds, tmp
     as_json = run_command("observe", "--feeds", str(feeds), "--database-url", warehouse.url, "--json")
     assert as_json.exit_code == 4
     assert [breach["kind"] for breach in json.loads(as_json.output)["breaches"]] == ["no_file"]
+
+
+def test_a_look_from_a_timer_tells_once_what_is_late_and_leaves_open_what_only_a_run_sees(
+    warehouse, feeds, tmp_path, monkeypatch
+):
+    unknown = {"move_2025-02-02.csv": "D9,1,1,NO,W1,2025-02-01T09:00:00,5,EA,in,\n"}
+    inbox = write_files(tmp_path / "inbox", MASTERS | unknown | days_of_moves(1))
+    warehouse.run(feeds, inbox, clock=lambda: datetime(2025, 2, 3, 5, tzinfo=UTC))
+    open_now = "select kind from ops.incident where resolved_at is null order by kind"
+    assert warehouse.rows(open_now) == [("set_aside",)]
+    with slack_server() as slack:
+        monkeypatch.setenv("SLACK_WEBHOOK_URL", slack.url)
+        look = ("observe", "--feeds", str(feeds), "--database-url", warehouse.url)
+        assert run_command(*look).exit_code == 4
+        assert slack.titles == []
+        for _ in range(2):
+            assert run_command(*look, "--tell").exit_code == 4
+        assert slack.titles == ["SyStock prod: 1 new, 2 open"]
+    assert "A look at the deliveries" in str(slack.messages)
+    assert warehouse.rows(open_now) == [("no_file",), ("set_aside",)]
 
 
 def test_the_simulated_retailer_is_judged_in_its_own_time(warehouse, feeds_unsnapped, tmp_path):

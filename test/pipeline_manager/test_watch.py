@@ -4,7 +4,7 @@ import json
 import select
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,9 @@ from pipeline_manager.flow import Options
 from pipeline_manager.watching import Loaded, Pace, Totals, watch_flow
 from test.pipeline_manager.small_retailer import HEADERS, MASTERS, write_feeds, write_files
 from test.pipeline_manager.test_named_cases import move
+from test.pipeline_manager.test_telling import BREAK
 from test.run_warehouse import PROD, RunWarehouse
+from test.slack_server import slack_server
 
 PATIENCE = 60.0
 ON_HAND = "select on_hand::int from gold.stock_on_hand where product_code = 'A' and location_code = 'W1'"
@@ -64,10 +66,12 @@ def feeds(tmp_path_factory) -> Path:
 
 
 @contextmanager
-def watching(warehouse: RunWarehouse, feeds: Path, inbox: Path, **pace: Any) -> Iterator[Watched]:
+def watching(
+    warehouse: RunWarehouse, feeds: Path, inbox: Path, environ: Mapping[str, str] | None = None, **pace: Any
+) -> Iterator[Watched]:
     stop, failed = threading.Event(), list[BaseException]()
     rounds, totals = list[Loaded](), list[Totals]()
-    settings = Settings(home=warehouse.home, database_url=warehouse.url, environ={})
+    settings = Settings(home=warehouse.home, database_url=warehouse.url, environ=environ or {})
     options = Options(feeds, inbox, gold_tests=False)
 
     def work() -> None:
@@ -187,3 +191,40 @@ def test_what_nobody_told_of_is_found_by_the_listing(warehouse, feeds, inbox, tm
         kept.hardlink_to(tmp_path / "moved" / "move_2025-02-01.csv")
         watched.told()
         assert warehouse.value(ON_HAND) == 5
+
+
+def test_a_watch_tells_once_what_is_set_aside_or_not_taken_and_once_that_it_is_gone(warehouse, feeds, inbox, tmp_path):
+    outside = tmp_path / "outside.csv"
+    outside.write_text("x\n")
+    with slack_server() as slack, watching(
+        warehouse, feeds, inbox, {"SLACK_WEBHOOK_URL": slack.url}, tell_seconds=0.2, list_seconds=0.2
+    ) as watched:  # fmt: skip
+        watched.arrive("move_2025-02-01.csv", "D1,1,1,X,W1,2025-02-01T09:00:00,5,EA,in,\n")
+        (inbox / "move_2025-02-09.csv").symlink_to(outside)
+        watched.until(lambda: incidents(warehouse) == ["refused_file", "set_aside"])
+        watched.until(lambda: sum("new" in title for title in slack.titles) in (1, 2))
+        (inbox / "move_2025-02-09.csv").unlink()
+        watched.arrive("product_2025-02-03.csv", "X,Xylophone,EA,2025-02-03\n")
+        watched.until(lambda: incidents(warehouse) == [])
+        watched.until(lambda: "resolved" in str(slack.titles))
+        time.sleep(0.6)
+    said = str(slack.titles)
+    assert said.count("new") <= 2
+    assert said.count("resolved") <= 2
+    assert warehouse.rows("select count(*) from ops.incident") == [(2,)]
+
+
+def incidents(warehouse: RunWarehouse) -> list[str]:
+    return [kind for (kind,) in warehouse.rows("select kind from ops.incident where resolved_at is null order by kind")]
+
+
+def test_a_watch_that_ends_by_a_broken_law_or_a_refusing_server_tells_of_it(warehouse, feeds, inbox):
+    with slack_server() as slack:
+        with pytest.raises(AssertionError, match="canary"), watching(
+            warehouse, feeds, inbox, {"SLACK_WEBHOOK_URL": slack.url}
+        ) as watched:  # fmt: skip
+            with closing(psycopg2.connect(warehouse.url)) as connection, connection, connection.cursor() as cursor:
+                cursor.execute(BREAK)
+            watched.arrive("move_2025-02-01.csv", move("D1", "2025-02-01T09:00:00", 5))
+            watched.until(lambda: bool(slack.titles))
+        assert slack.titles == ["SyStock prod: nothing was published, 1 new, 1 open"]
