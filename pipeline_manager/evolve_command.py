@@ -1,5 +1,6 @@
 """What `systock feeds evolve` does."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from pipeline_manager.pipeline_flow import URL_HELP
 def feeds_evolve(
     feed: Annotated[str, typer.Argument(help="Name of the feed.")],
     feeds: Annotated[
-        Path | None, typer.Option(help="Folder of contracts; the simulated retailer's without it.")
+        Path | None, typer.Option(help="Folder of contracts; SYSTOCK_FEEDS or the simulated retailer's without it.")
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Change the contract's file; without it, only show.")] = False,
     env: Annotated[str | None, typer.Option("--env", help="Environment; default: prod.")] = None,
@@ -24,9 +25,11 @@ def feeds_evolve(
     Example: systock feeds evolve pos_sales --feeds feeds/simulated
     """
     with command_errors():
-        from pipeline_manager.demo import FEEDS
+        from etl_pipeline.core.settings import load_settings
+        from pipeline_manager.demo import feeds_in_use
 
-        evolve(feed, feeds or FEEDS / "simulated", write=write, env=env, database_url=database_url)
+        folder = feeds_in_use(feeds, load_settings(os.environ, Path.cwd()))
+        evolve(feed, folder, write=write, env=env, database_url=database_url)
 
 
 def evolve(feed: str, folder: Path, *, write: bool, env: str | None, database_url: str | None) -> None:

@@ -15,7 +15,7 @@ from etl_pipeline.contracts.loading import load_feeds
 from etl_pipeline.core.log import printable
 from etl_pipeline.core.progress import Progress
 from pipeline_manager.alert_scoring import score, table
-from pipeline_manager.demo import FEEDS
+from pipeline_manager.demo import feeds_in_use
 from pipeline_manager.observing import Look, look_closely, own_time
 from pipeline_manager.report import RunReport
 from pipeline_manager.telling import OF_A_LOOK, tell
@@ -26,8 +26,8 @@ def look_and_show(
     feeds: Path | None, env: str | None, database_url: str | None, *, as_json: bool, is_told: bool
 ) -> bool:
     """Look at an environment by the clock, print what was found, tell people if asked; return whether it is wrong."""
-    loaded = load_feeds(feeds or FEEDS / "simulated")
     with deployed_warehouse(env, database_url) as opened:
+        loaded = load_feeds(feeds_in_use(feeds, opened.settings))
         opened.deploy()
         connection, schemas = opened.warehouse.connection, opened.warehouse.schemas
         now = own_time(connection, schemas, loaded, datetime.now(UTC))

@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from pipeline_manager.console import DONE, SET_ASIDE, command_errors, exit_with
+from pipeline_manager.daily import USUAL, time_of_day
 
-FEEDS_HELP = "Folder of contracts (retailer.yml and one YAML file a feed)."
-INBOX_HELP = "Folder of received files; default: the inbox below SYSTOCK_HOME."
+FEEDS_HELP = "Folder of contracts (retailer.yml and one YAML file a feed); default: SYSTOCK_FEEDS."
+INBOX_HELP = "Folder of received files; default: SYSTOCK_INBOX, else the inbox below SYSTOCK_HOME."
 URL_HELP = "The warehouse; default: SYSTOCK_DATABASE_URL, else the embedded server."
 
 
@@ -78,17 +79,23 @@ def _refuse_beside_watch(given: Mapping[str, bool]) -> None:
 
 
 def watch_command(
-    feeds: Annotated[Path | None, typer.Option(help="Folder of contracts.")] = None,
-    inbox: Annotated[Path | None, typer.Option(help="Folder to watch, with all below it.")] = None,
+    feeds: Annotated[Path | None, typer.Option(help=FEEDS_HELP)] = None,
+    inbox: Annotated[
+        Path | None, typer.Option(help="Folder to watch, with all below it; default: SYSTOCK_INBOX.")
+    ] = None,
     env: Annotated[str | None, typer.Option(help="Environment; default: prod.")] = None,
     database_url: Annotated[str | None, typer.Option(help=URL_HELP)] = None,
     most_files: Annotated[int, typer.Option(min=1, help="Files of one load at most.")] = 500,
     poll_seconds: Annotated[float, typer.Option(min=1, help="How often databases and APIs are asked.")] = 60.0,
     poll: Annotated[bool, typer.Option("--poll", help="Look again and again: for network drives.")] = False,
+    daily_at: Annotated[
+        str, typer.Option(help="When the daily run comes, by the retailer's clock; empty for never.")
+    ] = USUAL,
 ) -> None:
     """Load what is there, then every file as it arrives, until Ctrl-C or SIGTERM.
 
-    Each load is told on the PostgreSQL channel systock_gold; gold can be read then.
+    Each load is told on the PostgreSQL channel systock_gold; gold can be read then. Once a day everything is published:
+    demand rates, snapshots, the report page.
 
     Example: systock watch --feeds feeds/simulated --inbox inbox
     """
@@ -96,7 +103,8 @@ def watch_command(
         from pipeline_manager.watch_command import watch_until_told
         from pipeline_manager.watching import Pace
 
-        pace = Pace(most_files=most_files, poll_seconds=poll_seconds, poll_folders=poll)
+        at = time_of_day(daily_at)
+        pace = Pace(most_files=most_files, poll_seconds=poll_seconds, poll_folders=poll, daily_at=at)
         watch_until_told(feeds, inbox, env, database_url, pace)
     exit_with(DONE)
 

@@ -16,7 +16,7 @@ from etl_pipeline.core.progress import make_progress
 from etl_pipeline.core.settings import load_settings
 from load.postgres import PostgresWarehouse
 from pipeline_manager.decisions import keep_decisions
-from pipeline_manager.demo import FEEDS
+from pipeline_manager.demo import feeds_in_use
 from pipeline_manager.flow import Options, run_flow
 from pipeline_manager.publishing import rows
 from pipeline_manager.warehouse_commands import deployed_warehouse, to_be_written
@@ -112,7 +112,7 @@ def retry(feeds: Path | None, env: str | None, database_url: str | None) -> int:
     """Judge everything set aside again and print what came of it; return how much remains."""
     settings = load_settings(os.environ, Path.cwd())
     progress = make_progress("auto", sys.stderr)
-    options = Options(feeds or FEEDS / "simulated", None, env, database_url, retry=True)
+    options = Options(feeds_in_use(feeds, settings), None, env, database_url, retry=True)
     report = run_flow(options, settings, progress)
     sys.stdout.write(f"{report.quarantined} records and files remain set aside (systock quarantine list).\n")
     return report.quarantined
@@ -172,7 +172,7 @@ def accept(
         accepted = decide(opened.warehouse, "accept", file, line, reason=reason, by=getpass.getuser())
     settings = load_settings(os.environ, Path.cwd())
     progress = make_progress("auto", sys.stderr)
-    report = run_flow(Options(feeds or FEEDS / "simulated", None, env, database_url), settings, progress)
+    report = run_flow(Options(feeds_in_use(feeds, settings), None, env, database_url), settings, progress)
     what = "1 file" if accepted[0]["record_no"] == 0 else f"{len(accepted)} records"
     sys.stdout.write(
         f"{what} of {printable(accepted[0]['file_name'])} accepted and loaded; {report.quarantined} records and files "

@@ -1,5 +1,6 @@
 """The flow that does not end: files are loaded as they arrive, in small batches, until it is told to stop."""
 
+import datetime
 import logging
 import threading
 import time
@@ -19,6 +20,7 @@ from etl_pipeline.core.progress import Progress, SilentProgress
 from etl_pipeline.core.settings import Settings
 from extract.arrivals import Arrivals
 from load.postgres import AlreadyRunningError
+from pipeline_manager.daily import Daily
 from pipeline_manager.flow import Options, Run, extract_all, judge_again, load_all, run_flow, utc_now
 from pipeline_manager.ingest import Ingest
 from pipeline_manager.report import RunReport
@@ -45,6 +47,7 @@ class Pace:
         poll_seconds: how often databases and APIs are asked.
         beat_seconds: how often the heartbeat is written.
         tell_seconds: how often deliveries and quarantine are looked at, and people told of what is new.
+        daily_at: when the daily run is done, by the retailer's clock; None where somebody else does it.
         poll_folders: look at the folders again and again instead of being told.
     """
 
@@ -54,6 +57,7 @@ class Pace:
     poll_seconds: float = 60.0
     beat_seconds: float = 5.0
     tell_seconds: float = 300.0
+    daily_at: datetime.time | None = None
     poll_folders: bool = False
 
 
@@ -221,12 +225,12 @@ class Watch:
 
 def watch_flow(
     options: Options, pace: Pace, settings: Settings, progress: Progress, *, stop: threading.Event,
-    told: Callable[[Loaded], None],
+    told: Callable[[Loaded], None], clock: Callable[[], datetime.datetime] = utc_now,
 ) -> Totals:  # fmt: skip
     """Load what is there, then what arrives, until `stop` is set; the round at work is finished first.
 
     Gold is right with the COMMIT of each round, and every load says so on the channel `systock_gold`. Demand rates,
-    snapshots and the report page are the business of the daily run.
+    snapshots and the report page are the business of the daily run, for which arrivals wait.
 
     Args:
         options: as for `run_flow`; the inbox must be there.
@@ -235,6 +239,7 @@ def watch_flow(
         progress: told of the first run's steps.
         stop: ends the watch; wake it up by a signal's handler.
         told: called with what each round did.
+        clock: what time it is: for what is due, and for people.
 
     Raises:
         UsageError: a contract or an option is wrong, or the inbox cannot be watched.
@@ -247,13 +252,16 @@ def watch_flow(
     ):
         watch = Watch(opened, feeds, options, pace, settings)
         watch.waiting.remember(matching_files(watch.inbox, c.files) for c in feeds.contracts.values())
-        first = _first_run(replace(options, write_page=False), settings, progress, stop)
+        first = _whole_run(replace(options, write_page=False), settings, progress, stop)
         if first is None:
             return Totals(RunReport(opened.warehouse.schemas.env, feeds.retailer.retailer))
         totals = Totals(first, refused=dict(first.refused))
-        teller = Teller(opened, feeds, pace.tell_seconds, utc_now)
-        with told_when_it_fails(opened, RunReport(first.env, first.retailer), utc_now):
+        teller = Teller(opened, feeds, pace.tell_seconds, clock)
+        daily = Daily(pace.daily_at, feeds.retailer.zone, clock())
+        with told_when_it_fails(opened, RunReport(first.env, first.retailer), clock):
             while not stop.is_set():
+                if daily.is_due(clock()):
+                    _whole_run(replace(options, write_page=True), settings, progress, stop)
                 watch.look(arrivals.take(min(watch.seconds_to_wait(), LONGEST_NAP)))
                 loaded = watch.round()
                 watch.beat()
@@ -265,12 +273,12 @@ def watch_flow(
     return totals
 
 
-def _first_run(options: Options, settings: Settings, progress: Progress, stop: threading.Event) -> RunReport | None:
-    """Load what is there already; wait for another run to end before. None where told to stop instead."""
+def _whole_run(options: Options, settings: Settings, progress: Progress, stop: threading.Event) -> RunReport | None:
+    """Load what is there and publish gold; wait for another run to end before. None where told to stop instead."""
     while not stop.is_set():
         try:
             return run_flow(options, settings, progress)
         except AlreadyRunningError:
-            log.info("another run works here; the watch begins when it has ended")
+            log.info("another run works here; the watch goes on when it has ended")
             stop.wait(BUSY_PAUSE)
     return None

@@ -40,12 +40,16 @@ class Settings:
         database_url: the warehouse; None means the embedded server.
         environ: environment and `.env` together, for the addresses and tokens of sources.
         env: the environment whose own files are meant; None for prod.
+        feeds: contracts to use where a command names none; None means the simulated retailer's.
+        senders: the folder of received files that belongs to `feeds`.
     """
 
     home: Path
     database_url: str | None = field(default=None, repr=False)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     env: str | None = None
+    feeds: Path | None = None
+    senders: Path | None = None
 
     @property
     def work_dir(self) -> Path:
@@ -83,7 +87,7 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
 
     Args:
         environ: the process's environment.
-        cwd: the working directory: `.env` is read there, and a relative SYSTOCK_HOME starts there.
+        cwd: the working directory: `.env` is read there, and relative folders start there.
 
     Raises:
         UsageError: SYSTOCK_DATABASE_URL is no URL.
@@ -99,8 +103,12 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
         raise UsageError("SYSTOCK_DATABASE_URL is no URL. Write it as postgresql://user:password@host:5432/database.")
     if url is not None and url.startswith("postgres://"):  # libpq takes it, SQLAlchemy does not
         url = "postgresql" + url.removeprefix("postgres")
-    home = Path(values.get("SYSTOCK_HOME", ".systock")).expanduser()
-    return Settings(home=cwd / home, database_url=url, environ=values)
+
+    def folder(name: str) -> Path | None:
+        return cwd / Path(values[name]).expanduser() if name in values else None
+
+    home = folder("SYSTOCK_HOME") or cwd / ".systock"
+    return Settings(home, url, values, feeds=folder("SYSTOCK_FEEDS"), senders=folder("SYSTOCK_INBOX"))
 
 
 def remember_secrets(text: str, *, is_secret: bool = False) -> None:

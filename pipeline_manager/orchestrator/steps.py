@@ -15,7 +15,7 @@ from etl_pipeline.core.progress import make_progress
 from etl_pipeline.core.settings import redact
 from load.postgres import connect
 from pipeline_manager.console import keep_traceback
-from pipeline_manager.demo import FEEDS, demo_options
+from pipeline_manager.demo import demo_options, feeds_in_use
 from pipeline_manager.environments import lifecycle, registry
 from pipeline_manager.environments.impact import impact
 from pipeline_manager.flow import Options, run_flow
@@ -61,7 +61,7 @@ def _security(work: Work, _: Claims | None) -> StageResult:
 
     if work.plan.refusal:
         raise RefusedError(work.plan.refusal, work.plan.refusal)
-    check_asked(work.plan.asked, work.feeds or FEEDS / "simulated")
+    check_asked(work.plan.asked, feeds_in_use(work.feeds, work.settings))
     changed = None if work.changed_since is None else changed_files(work.root, work.changed_since)
     findings = run_gates(work.root, changed=changed)
     if not findings:
@@ -128,7 +128,7 @@ def _feeds_in_use(work: Work) -> Path:
     """Return the contracts that the environment was loaded with: its own, or prod's."""
     own = replace(work.settings, env=work.plan.environment).work_dir / "feeds"
     is_own = work.plan.environment is not None and work.plan.asked.brings_a_feed and own.is_dir()
-    return own if is_own else work.feeds or FEEDS / "simulated"
+    return own if is_own else feeds_in_use(work.feeds, work.settings)
 
 
 def _count(number: int, one: str, many: str = "") -> str:

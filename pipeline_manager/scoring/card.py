@@ -12,7 +12,7 @@ from rich.console import Console
 from etl_pipeline.contracts.loading import load_feeds
 from etl_pipeline.core.errors import UsageError
 from etl_pipeline.core.progress import Progress, make_progress
-from pipeline_manager.demo import FEEDS
+from pipeline_manager.demo import feeds_in_use
 from pipeline_manager.publishing import rows
 from pipeline_manager.rendering import new_table, print_table
 from pipeline_manager.scoring.measures import Found, Score, detection, score
@@ -76,7 +76,7 @@ def run_score(
             f"{answers} has no answer key (key.json). `systock simulate --out {inbox}` writes one beside the files."
         )
     with deployed_warehouse(env, database_url) as opened:
-        card = make_card(opened, inbox, answers, feeds or FEEDS / "simulated", progress)
+        card = make_card(opened, inbox, answers, feeds_in_use(feeds, opened.settings), progress)
     out.mkdir(parents=True, exist_ok=True)
     (out / "score.json").write_text(json.dumps(card.as_json(), indent=2) + os.linesep, encoding="utf-8")
     write_page(card.key, card.scores, card.found, out / "score.html")

@@ -1,12 +1,15 @@
 """The watch: what arrives is in gold with its own COMMIT, which is told; a stop leaves nothing half done."""
 
 import json
+import re
 import select
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from datetime import time as datetime_time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,8 @@ import pytest
 from etl_pipeline.core.progress import make_progress
 from etl_pipeline.core.settings import Settings
 from load.postgres import PostgresWarehouse, connect
-from pipeline_manager.flow import Options
+from pipeline_manager.alive import look_for_life
+from pipeline_manager.flow import Options, utc_now
 from pipeline_manager.watching import Loaded, Pace, Totals, watch_flow
 from test.pipeline_manager.small_retailer import HEADERS, MASTERS, write_feeds, write_files
 from test.pipeline_manager.test_named_cases import move
@@ -69,7 +73,7 @@ def feeds(tmp_path_factory) -> Path:
 def watching(
     warehouse: RunWarehouse, feeds: Path, inbox: Path, environ: Mapping[str, str] | None = None, **pace: Any
 ) -> Iterator[Watched]:
-    stop, failed = threading.Event(), list[BaseException]()
+    stop, failed, clock = threading.Event(), list[BaseException](), pace.pop("clock", utc_now)
     rounds, totals = list[Loaded](), list[Totals]()
     settings = Settings(home=warehouse.home, database_url=warehouse.url, environ=environ or {})
     options = Options(feeds, inbox, gold_tests=False)
@@ -77,7 +81,11 @@ def watching(
     def work() -> None:
         try:
             paced = Pace(**{"list_seconds": 3600.0} | pace)
-            totals.append(watch_flow(options, paced, settings, make_progress("silent"), stop=stop, told=rounds.append))
+            totals.append(
+                watch_flow(
+                    options, paced, settings, make_progress("silent"), stop=stop, told=rounds.append, clock=clock
+                )
+            )
         except BaseException as error:
             failed.append(error)
 
@@ -228,3 +236,33 @@ def test_a_watch_that_ends_by_a_broken_law_or_a_refusing_server_tells_of_it(ware
             watched.arrive("move_2025-02-01.csv", move("D1", "2025-02-01T09:00:00", 5))
             watched.until(lambda: bool(slack.titles))
         assert slack.titles == ["SyStock prod: nothing was published, 1 new, 1 open"]
+
+
+def test_once_a_day_it_publishes_everything_and_goes_on(warehouse, feeds, inbox):
+    now = [datetime(2025, 3, 1, 23, tzinfo=UTC)]
+    with watching(warehouse, feeds, inbox, clock=lambda: now[0], daily_at=datetime_time(3)) as watched:
+        assert not (warehouse.home / "report.html").exists()
+        now[0] += timedelta(hours=5)
+        watched.until((warehouse.home / "report.html").exists)
+        watched.arrive("move_2025-02-01.csv", move("D1", "2025-02-01T09:00:00", 5))
+        watched.until(lambda: len(watched.rounds) == 1)
+    assert warehouse.rows("select outcome, count(*) from ops.run group by outcome") == [("done", 2)]
+    assert warehouse.value(ON_HAND) == 5
+
+
+def test_a_health_check_finds_a_watch_that_beats_a_run_at_work_and_silence(warehouse, feeds, inbox):
+    assert look_for_life(None, warehouse.url, 60) == (
+        "Nobody has ever watched for files of 'prod': systock watch",
+        False,
+    )
+    assert look_for_life("lab", warehouse.url, 60) == ("Nothing has been loaded into 'lab' yet.", False)
+    with watching(warehouse, feeds, inbox):
+        assert look_for_life(None, warehouse.url, 60)[1] is True
+    with closing(psycopg2.connect(warehouse.url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("update ops.heartbeat set beaten_at = beaten_at - interval '2 minutes'")
+    told, is_alive = look_for_life(None, warehouse.url, 60)
+    assert (re.fullmatch(r"The watch of 'prod' beat 12\d s ago.", told) is not None, is_alive) == (True, False)
+    with closing(connect(warehouse.url)) as connection:
+        holder = PostgresWarehouse(connection, PROD)
+        with holder.run_lock():
+            assert look_for_life(None, warehouse.url, 60) == ("A run or a load works on 'prod'.", True)

@@ -40,6 +40,12 @@ def test_the_environment_wins_over_the_env_file(tmp_path):
     assert settings.home == tmp_path / "from_file"
 
 
+def test_contracts_and_senders_folder_may_be_settings(tmp_path):
+    settings = load_settings({"SYSTOCK_FEEDS": "feeds/mine", "SYSTOCK_INBOX": "/senders"}, tmp_path)
+    assert (settings.feeds, settings.senders) == (tmp_path / "feeds" / "mine", Path("/senders"))
+    assert load_settings({}, tmp_path).feeds is None
+
+
 def test_an_empty_value_counts_as_unset(tmp_path):
     (tmp_path / ".env").write_text("SYSTOCK_DATABASE_URL=\n")
     assert load_settings({"SYSTOCK_HOME": ""}, tmp_path) == load_settings({}, tmp_path)
