@@ -11,14 +11,15 @@ from functools import partial
 import numpy as np
 import psycopg2
 from psycopg2 import extensions, sql
+from psycopg2.extras import execute_values
 
-from etl_pipeline.contracts.values import Conformed, Landed, RecordChunk
+from etl_pipeline.contracts.values import Conformed, Landed
 from etl_pipeline.core.errors import SetAsideError, StopRunError
 from etl_pipeline.core.failpoints import reached
 from etl_pipeline.core.names import Schemas
 from load.copying import copy_block
 from load.direct import DirectLane, without
-from load.pieces import FileTally, Piece
+from load.pieces import Ended, FileTally, Piece
 from load.staged import Staging
 from load.turns import Turns
 
@@ -130,34 +131,37 @@ class Batch:
 
     # -- files ------------------------------------------------------------------------------------------
 
-    def register_file(self, feed_id: int, landed: Landed, contract_hash: str) -> FileTally:
-        """Enter a new file into the manifest."""
-        self._run(
+    def register_files(self, feed_id: int, files: Sequence[Landed], contract_hash: str) -> list[FileTally]:
+        """Enter new files of a feed into the manifest."""
+        entries = [
+            (feed_id, f.sha256, f.name, f.size_bytes, f.logical_time, f.logical_time, contract_hash, self.known)
+            for f in files
+        ]
+        found = self._run_values(
             "insert into {{ bronze }}.file (feed_id, sha256, name, size_bytes, named_time, logical_time, status,"
-            " contract_hash, known) values (%s, %s, %s, %s, %s, %s, 'loaded', %s, %s) returning file_id",
-            (
-                feed_id, landed.sha256, landed.name, landed.size_bytes, landed.logical_time, landed.logical_time,
-                contract_hash, self.known,
-            ),
+            " contract_hash, known) values %s returning file_id",
+            entries, "(%s, %s, %s, %s, cast(%s as timestamptz), cast(%s as timestamptz), 'loaded', %s, %s)",
         )  # fmt: skip
-        file_id = self._one()
-        self.note_name(file_id, landed)
-        self.files += 1
-        return self._start_file(file_id, feed_id)
-
-    def _start_file(self, file_id: int, feed_id: int) -> FileTally:
-        self._file_ids.append(file_id)
-        self.cursor.execute("savepoint file_start")
-        self._direct.keep()
-        return FileTally(file_id, feed_id)
-
-    def note_name(self, file_id: int, landed: Landed) -> None:
-        """Remember a name under which the bytes of a file arrived, and the time that it tells."""
-        self._run(
-            "insert into {{ bronze }}.file_name (file_id, name, known, logical_time) values (%s, %s, %s, %s)"
-            " on conflict do nothing",
-            (file_id, landed.name, self.known, landed.logical_time),
+        # A name under which the bytes of a file arrived, and the time that it tells.
+        self._run_values(
+            "insert into {{ bronze }}.file_name (file_id, name, known, logical_time) values %s on conflict do nothing",
+            [(file_id, f.name, self.known, f.logical_time) for (file_id,), f in zip(found, files, strict=True)],
+            "(%s, %s, %s, cast(%s as timestamptz))",
         )
+        self.files += len(files)
+        return [self._begun(file_id, feed_id) for (file_id,) in found]
+
+    def _run_values(
+        self, statement: str, entries: Sequence[tuple[object, ...]], template: str
+    ) -> list[tuple[int, ...]]:
+        """Run one statement over many rows; return what it returns, in their order."""
+        rendered = self._schemas.render(statement)
+        is_asking = "returning" in rendered
+        return execute_values(self.cursor, rendered, entries, template, len(entries), fetch=is_asking) or []
+
+    def _begun(self, file_id: int, feed_id: int) -> FileTally:
+        self._file_ids.append(file_id)
+        return FileTally(file_id, feed_id)
 
     def reopen_file(self, file_id: int, feed_id: int, contract_hash: str) -> FileTally:
         """Take up a file that was set aside whole, as if it were new."""
@@ -167,32 +171,39 @@ class Batch:
             (contract_hash, file_id),
         )
         self.files += 1
-        return self._start_file(file_id, feed_id)
+        return self._begun(file_id, feed_id)
 
     def take_up_file(self, file_id: int, feed_id: int, *, is_whole: bool) -> FileTally:
         """Take up a loaded file of which all records, or some, are judged again."""
         if is_whole:
             self._judged_whole.append(file_id)
-        return self._start_file(file_id, feed_id)
+        return self._begun(file_id, feed_id)
 
-    def keep_file(self) -> None:
-        """The file was read to its end: what was staged of it stays."""
+    def mark(self) -> None:
+        """Set a savepoint: the next file comes piece by piece, and all of it may have to be taken back."""
+        self.cursor.execute("savepoint file_start")
+        self._direct.keep()
+
+    def release(self) -> None:
+        """The file was read to its end: what was staged since `mark` stays."""
         self.cursor.execute("release savepoint file_start")
-        reached("batch.file_staged")
 
-    def set_file_aside(self, tally: FileTally, error: SetAsideError) -> None:
-        """Take back everything of the file that was staged and mark it as set aside whole."""
+    def take_back(self) -> None:
+        """Take back everything that was staged since `mark`."""
         self.cursor.execute("rollback to savepoint file_start")
         self._direct.go_back()
         self.cursor.execute("release savepoint file_start")
+
+    def set_file_aside(self, tally: FileTally, error: SetAsideError) -> None:
+        """Mark a file as set aside whole; nothing of it is staged."""
         self._run(
             "update {{ bronze }}.file set status = 'set_aside', reason = %s, sentence = %s where file_id = %s",
             (error.reason, error.sentence, tally.file_id),
         )
 
-    def _keep_bytes(self, tally: FileTally, chunk: RecordChunk) -> None:
+    def _keep_bytes(self, piece: Piece) -> None:
         """Keep a chunk's bytes with the place of every record in it."""
-        addresses = chunk.all_addresses
+        tally, chunk, addresses = piece.tally, piece.part.chunk, piece.everything
         if not len(addresses):
             return
         numbers = {
@@ -234,24 +245,32 @@ class Batch:
         self._staging.stage(pieces, left, again=again)
         if not again:
             for piece in pieces:
-                self._keep_bytes(piece.tally, piece.part.chunk)
+                self._keep_bytes(piece)
         self._seconds_copying += time.monotonic() - started
 
-    def finish_file(
-        self, tally: FileTally, non_data: Mapping[str, int], logical_time: object | None, columns: list[str] | None
-    ) -> None:
-        """Write what the file held into the manifest; `columns`: those that it names itself."""
-        self._turns.wait()  # the tally is of what has arrived
-        self._run(
-            "update {{ bronze }}.file set records = %s, non_data = %s, content_bytes = %s,"
-            " logical_time = coalesce(%s, logical_time), blocks_digest = %s, bytes_known = %s, columns = %s"
-            " where file_id = %s",
+    def finish_files(self, files: Sequence[Ended]) -> None:
+        """Write what files held into the manifest."""
+        self._turns.wait()  # the tallies are of what has arrived
+        entries = [
             (
-                tally.records, sum(non_data.values()), tally.content_bytes, logical_time, tally.digest.hexdigest(),
-                self.known, columns, tally.file_id,
-            ),
+                f.tally.file_id, f.tally.records, sum(f.non_data.values()), f.tally.content_bytes, f.logical_time,
+                f.tally.digest.hexdigest(), self.known, f.columns,
+            )
+            for f in files
+        ]  # fmt: skip
+        self._run_values(
+            "update {{ bronze }}.file as f set records = v.records, non_data = v.non_data,"
+            " content_bytes = v.content_bytes, logical_time = coalesce(v.logical_time, f.logical_time),"
+            " blocks_digest = v.digest, bytes_known = v.known, columns = v.columns"
+            " from (values %s) as v (file_id, records, non_data, content_bytes, logical_time, digest, known, columns)"
+            " where f.file_id = v.file_id",
+            entries, "(%s, %s, %s, cast(%s as bigint), cast(%s as timestamptz), %s, %s, cast(%s as text[]))",
         )  # fmt: skip
-        self._write_non_data(tally.file_id, non_data)
+        kinds = [(f.tally.file_id, kind, count) for f in files for kind, count in sorted(f.non_data.items())]
+        if kinds:
+            self._run_values(
+                "insert into {{ bronze }}.file_non_data (file_id, kind, records) values %s", kinds, "(%s, %s, %s)"
+            )
 
     def finish_again(self, tally: FileTally, excluded: Mapping[str, int], *, is_whole: bool) -> None:
         """Write which records of a file judged again are excluded now; `is_whole`: all of them were judged."""
@@ -270,14 +289,6 @@ class Batch:
             "update {{ bronze }}.file as f set non_data = (select coalesce(sum(n.records), 0)"
             " from {{ bronze }}.file_non_data as n where n.file_id = f.file_id) where f.file_id = %s",
             (tally.file_id,),
-        )
-
-    def _write_non_data(self, file_id: int, non_data: Mapping[str, int]) -> None:
-        kinds = sorted(non_data)
-        self._run(
-            "insert into {{ bronze }}.file_non_data (file_id, kind, records)"
-            " select %s, t.kind, t.records from unnest(cast(%s as text[]), cast(%s as bigint[])) as t (kind, records)",
-            (file_id, kinds, [non_data[kind] for kind in kinds]),
         )
 
     # -- the end ----------------------------------------------------------------------------------------

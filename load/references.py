@@ -92,20 +92,31 @@ def _size(cursor: extensions.cursor, schemas: Schemas, name: str) -> int:
 
 
 class ReferenceReader:
-    """References as the warehouse has them now; what was read once is not read again until `forget`."""
+    """References as the warehouse has them now; what was read once is not read again until `forget`.
+
+    Attributes:
+        references: what was read.
+        generation: how often it was forgotten.
+    """
 
     def __init__(self, schemas: Schemas, units: Mapping[str, tuple[str, str]]) -> None:
         """Start empty; `units` are the retailer's general units: code -> (numerator, denominator)."""
         self._schemas = schemas
         self._units = units
+        self.generation = 0
         self.forget()
 
     def forget(self) -> None:
         """Read everything anew: the masters may have changed."""
+        self.generation += 1
         self.references = References()
         self._whole: set[str] = set()
         self._asked: dict[str, set[str]] = {}
         self._times: dict[str, int] = {}
+
+    def has_whole(self, name: str) -> bool:
+        """Tell whether a set was read whole: what is not in it does not exist."""
+        return name in self._whole
 
     def complete(self, cursor_of: Callable[[], extensions.cursor], wanted: Mapping[str, Iterable[str]]) -> bool:
         """Read the wanted keys that were never asked for; return whether any of them is there.

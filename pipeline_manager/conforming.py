@@ -1,15 +1,24 @@
 """What every reader of files shares: the rules of a retailer, and conforming until nothing looked up is missing."""
 
-from collections.abc import Callable
-
-from psycopg2 import extensions
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from etl_pipeline.contracts.loading import Feeds
 from etl_pipeline.contracts.model import Contract
-from etl_pipeline.contracts.values import Conformed, Part
+from etl_pipeline.contracts.values import Conformed, Part, References
 from etl_pipeline.silver_layer.authority import effective_rules
 from etl_pipeline.silver_layer.conform import Rules, conform
-from load.references import ReferenceReader
+
+
+class Known(Protocol):
+    """What codes mean, as far as it was asked for."""
+
+    @property
+    def references(self) -> References:
+        """Return what was found of all that was asked for."""
+
+    def complete(self, wanted: Mapping[str, Iterable[str]]) -> bool:
+        """Look up the wanted keys that were never asked for; return whether any of them is there."""
 
 
 def rules_of(feeds: Feeds) -> Rules:
@@ -19,12 +28,9 @@ def rules_of(feeds: Feeds) -> Rules:
     return Rules(authority, retailer.currency, retailer.zone)
 
 
-def conform_with(
-    reader: ReferenceReader, cursor_of: Callable[[], extensions.cursor], parts: list[Part], contract: Contract,
-    rules: Rules,
-) -> Conformed:  # fmt: skip
-    """Conform chunks of one feed, reading what they look up until nothing is missing."""
+def conform_with(known: Known, parts: list[Part], contract: Contract, rules: Rules) -> Conformed:
+    """Conform chunks of one feed, asking for what they look up until nothing is missing."""
     while True:
-        conformed = conform(parts, contract, rules, reader.references)
-        if not reader.complete(cursor_of, conformed.used):
+        conformed = conform(parts, contract, rules, known.references)
+        if not known.complete(conformed.used):
             return conformed

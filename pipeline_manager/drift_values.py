@@ -51,6 +51,11 @@ class Faults:
             for reason, row in zip(few["reason"], found, strict=True)
         ]
 
+    def add(self, more: "Faults") -> None:
+        """Add what was set aside of a later chunk."""
+        self.counts.update(more.counts)
+        self.rows += more.rows[: MOST_ROWS - len(self.rows)]
+
     def column(self, reason: str, name: str) -> list[str]:
         """Return the values of a column in the kept records of a reason, trimmed, empty ones left out."""
         found = (row.get(name, "").strip() for why, row in self.rows if why == reason)

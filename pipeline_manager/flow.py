@@ -4,6 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -33,6 +34,7 @@ from pipeline_manager.recording import Recorder, recorded
 from pipeline_manager.report import RunReport
 from pipeline_manager.stages import timed
 from pipeline_manager.telling import OF_THE_RUN, breaches_after, tell, told_when_it_fails, told_when_unreachable
+from pipeline_manager.transforming.choosing import transforms_for
 from pipeline_manager.warehouse import open_warehouse
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ class Options:
         gold_tests: run the data tests of gold after loading.
         retry: judge everything that is set aside again, whatever it waits for.
         write_page: write the report page into the home folder when all is published.
+        transforms: how files are read and conformed (`transforming/choosing.py`); None for what the settings say.
     """
 
     feeds: Path
@@ -63,6 +66,7 @@ class Options:
     gold_tests: bool = True
     retry: bool = False
     write_page: bool = False
+    transforms: str | None = None
 
 
 @dataclass
@@ -114,6 +118,7 @@ def run_flow(
         report.dsn = opened.shown_url
         progress.done(opened.shown_url)
         with (
+            closing(transforms_for(feeds, options.transforms, settings.environ)) as transforms,
             told_when_it_fails(opened, report, clock),
             recorded(Recorder(opened, feeds, report, progress, clock)) as recorder,
             traced(emitter, opened, feeds, report, recorder.run_id, clock=clock),
@@ -136,7 +141,7 @@ def run_flow(
             warehouse.persistently(partial(keep_decisions, warehouse, rebuild.decisions(), anew=False))
             warehouse.settle_retailer(feeds.retailer)
             feed_ids = warehouse.register_feeds(list(feeds.contracts.values()))
-            ingest = Ingest(feeds, warehouse, feed_ids, recorder.run_id, settings.bronze)
+            ingest = Ingest(feeds, warehouse, feed_ids, recorder.run_id, bronze=settings.bronze, transforms=transforms)
             run = Run(feeds, warehouse, ingest, settings.bronze, report, progress)
             extract_all(run, settings)
             reached("extract.done")
@@ -236,6 +241,7 @@ def load_all(run: Run, landed: list[Landed], manifest: Mapping[FileKey, Manifest
         if is_wanted and old.feed in run.feeds.contracts and key not in asked:
             again = landed_again(run.bronze, old.feed, old.name, old.sha256, old.named_time)
             tasks.setdefault(old.feed, []).append(Task(again, old.file_id, is_whole=True))
+    run.ingest.prepare(task for group in tasks.values() for task in group)
     for group in load_order(run.feeds.contracts):
         for batch in _batches([task for feed in group for task in tasks.get(feed, [])]):
             _load_batch(run, "load " + ", ".join(sorted({t.landed.feed for t in batch})), batch)

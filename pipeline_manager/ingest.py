@@ -1,38 +1,37 @@
-"""Files to facts: read, conform and stage a group of files, and commit them as one batch."""
+"""Files to facts: have a group of files read and conformed, stage what they became, commit it as one batch."""
 
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-import numpy as np
-
-from etl_pipeline.bronze_layer.reading import read_records
-from etl_pipeline.bronze_layer.volume import HeldError, within_usual, within_volume
+from etl_pipeline.bronze_layer.volume import HeldError
 from etl_pipeline.contracts.drifting import tidy_name
 from etl_pipeline.contracts.loading import Feeds
 from etl_pipeline.contracts.model import Contract
-from etl_pipeline.contracts.values import Landed, Part, RecordChunk
+from etl_pipeline.contracts.values import Landed
 from etl_pipeline.core.bronze_store import BronzeStore
-from etl_pipeline.core.errors import SetAsideError
-from etl_pipeline.silver_layer.identity import needed_columns
+from etl_pipeline.core.errors import SetAsideError, StopRunError
+from etl_pipeline.core.failpoints import reached
 from load.batch import Applied, Batch, BrokenLawError
-from load.pieces import FileTally, Piece
+from load.pieces import Ended, FileTally, Piece
 from load.postgres import PostgresWarehouse, contract_hash
 from load.references import ReferenceReader
-from pipeline_manager.conforming import conform_with, rules_of
 from pipeline_manager.decisions import hold, let_in
 from pipeline_manager.drift_noting import DriftNotes, Seen
 from pipeline_manager.drift_values import Faults
 from pipeline_manager.gating import Gate
 from pipeline_manager.ordering import soft_sets
+from pipeline_manager.transforming.choosing import Transforms
+from pipeline_manager.transforming.desk import Desk
+from pipeline_manager.transforming.process_pool import WorkerLostError
+from pipeline_manager.transforming.units import FileWork, Slice, Transformed, Unit, planned
 
 log = logging.getLogger(__name__)
-SMALL_BYTES = 1 << 20
-"""Files up to this size are read whole and conformed together with others of their feed."""
-GROUP_ROWS = 100_000
+MOST_LOST = 3
+"""Loads in a row that lose a process of the pool before the run stops."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,10 @@ class Task:
 
 @dataclass
 class OpenFile:
-    """A file while it is read."""
+    """A file while it is staged."""
 
     task: Task
     tally: FileTally
-    chunks: list[RecordChunk] = field(default_factory=list)
     non_data: Counter[str] = field(default_factory=Counter)
     latest: datetime | None = None
     columns: list[str] | None = None
@@ -75,11 +73,6 @@ class OpenFile:
     def is_again(self) -> bool:
         """Whether records of a loaded file are judged again."""
         return self.task.is_again
-
-    @property
-    def is_small(self) -> bool:
-        """Whether it is read whole before anything of it is staged."""
-        return self.task.landed.size_bytes <= SMALL_BYTES
 
 
 @dataclass
@@ -95,16 +88,16 @@ class Ingest:
     """Reads tasks into batches of one warehouse with the contracts of one retailer."""
 
     def __init__(
-        self, feeds: Feeds, warehouse: PostgresWarehouse, feed_ids: dict[str, int], run_id: str, bronze: BronzeStore
-    ) -> None:
+        self, feeds: Feeds, warehouse: PostgresWarehouse, feed_ids: dict[str, int], run_id: str, *,
+        bronze: BronzeStore, transforms: Transforms,
+    ) -> None:  # fmt: skip
         """Prepare; nothing is read yet."""
         self._feeds = feeds
         self._warehouse = warehouse
         self._feed_ids = feed_ids
         self.run_id, self._bronze = run_id, bronze
+        self._transforms = transforms
         self._soft = sorted({name for contract in feeds.contracts.values() for name in soft_sets(contract)})
-        self._rules = rules_of(feeds)
-        self._needed = {name: needed_columns(contract) for name, contract in feeds.contracts.items()}
         self.reader: ReferenceReader = warehouse.reader(feeds.retailer.units)
         self._drift = DriftNotes(feeds, bronze)
         self._gate = warehouse.persistently(lambda: Gate(feeds, warehouse))
@@ -113,6 +106,10 @@ class Ingest:
     def hear_decisions(self) -> None:
         """Read what people have let in by now."""
         self.let_in = self._warehouse.persistently(lambda: let_in(self._warehouse))
+
+    def prepare(self, tasks: Iterable[Task]) -> None:
+        """Let the transforms get ready for what will come."""
+        self._transforms.prepare(planned([self._work(task) for task in tasks]))
 
     def run_batch(self, tasks: Iterable[Task], told: Callable[[str], None]) -> Tallies:
         """Read, conform and load tasks in one transaction.
@@ -123,7 +120,7 @@ class Ingest:
 
         Raises:
             BrokenLawError: the batch would have broken a law; it was taken back, and the verdict written down.
-            StopRunError: the server did not take it in several tries.
+            StopRunError: the server did not take it in several tries, or processes of the transforms died each time.
         """
         listed, token = list(tasks), str(uuid.uuid4())
         sent: list[Tallies] = []  # whose COMMIT went out; when its reply is lost, the token tells what came of it
@@ -134,12 +131,19 @@ class Ingest:
                 return sent[-1]
             return self._try_batch(listed, token, told, sent)
 
-        try:
-            done = self._warehouse.persistently(once)
-        except BrokenLawError as error:
-            self._warehouse.write_verdict(self.run_id, error)
-            raise
-        return done
+        for lost in range(1, MOST_LOST + 1):
+            try:
+                return self._warehouse.persistently(once)
+            except BrokenLawError as error:
+                self._warehouse.write_verdict(self.run_id, error)
+                raise
+            except WorkerLostError as error:
+                if lost == MOST_LOST:
+                    raise StopRunError(
+                        f"{error} It happened {lost} times in this load; nothing of it was kept."
+                    ) from error
+                log.warning("the load is done again: %s", error)
+        raise AssertionError("unreachable")
 
     def _try_batch(self, tasks: list[Task], token: str, told: Callable[[str], None], sent: list[Tallies]) -> Tallies:
         batch = self._warehouse.begin(self.run_id, token)
@@ -159,131 +163,114 @@ class Ingest:
             self.reader.forget()
         return done
 
-    def _stage_all(self, batch: Batch, tasks: Iterable[Task], told: Callable[[str], None]) -> tuple[int, int]:
+    def _work(self, task: Task) -> FileWork:
+        """Return what has to be known to read a file, wherever that is done."""
+        landed = task.landed
+        is_free = task.is_again or self.let_in.has_file(landed)
+        return FileWork(
+            landed, self.let_in.records_of(landed), task.record_nos, task.is_again, is_free,
+            bounds=None if is_free else self._gate.bounds(landed),
+            held=None if is_free else self.let_in.held.get((landed.feed, landed.sha256)),
+        )  # fmt: skip
+
+    def _stage_all(self, batch: Batch, tasks: Sequence[Task], told: Callable[[str], None]) -> tuple[int, int]:
         """Stage tasks, small files of a feed together; return (files, files set aside)."""
-        files = aside = rows = 0
-        waiting: list[OpenFile] = []
+        units = planned([self._work(task) for task in tasks])
+        left = iter(tasks)
+        opened: list[OpenFile] = []
+        ended: list[OpenFile] = []
+        at, aside = -1, 0
+        for number, done in self._transforms.run(units, Desk(self.reader, lambda: batch.cursor)):
+            # What came before was on its way to the server while this was made.
+            self._finish(batch, ended)
+            if number != at:
+                at = number
+                opened = self._open(batch, units[at], [next(left) for _ in units[at].files], told)
+            self._stage(batch, units[at], opened, done)
+            ended = [opened[place] for place, error in done.ended if error is None]
+            for place, error in done.ended:
+                if error is not None:
+                    aside += 1
+                    self._set_aside(batch, opened[place], error, is_marked=not units[at].is_small)
+            if done.is_last and not units[at].is_small and ended:
+                batch.release()
+        self._finish(batch, ended)
+        return len(tasks), aside
+
+    def _open(self, batch: Batch, unit: Unit, tasks: list[Task], told: Callable[[str], None]) -> list[OpenFile]:
+        """Enter the files of a unit, or take them up again."""
+        feed_id, contract = self._feed_ids[unit.feed], contract_hash(self._feeds.contracts[unit.feed])
+        new = [task.landed for task in tasks if task.file_id is None]
+        registered = iter(batch.register_files(feed_id, new, contract) if new else [])
+        opened = []
         for task in tasks:
             told(task.landed.name)
-            files += 1
-            if waiting and not (rows < GROUP_ROWS and _goes_with(waiting[0].task, task)):
-                self._stage_group(batch, waiting)
-                waiting, rows = [], 0
-            open_file = self._open(batch, task)
-            try:
-                if open_file.is_small:
-                    open_file.chunks.extend(self._chunks(task))
-                    waiting.append(open_file)
-                    rows += sum(len(chunk.text) for chunk in open_file.chunks)
-                else:
-                    for chunk in self._chunks(task):
-                        self._stage_parts(batch, [(open_file, chunk)])
-                    self._finish(batch, open_file)
-                batch.keep_file()
-            except SetAsideError as error:
-                log.info("%s: set aside whole: %s", task.landed.name, error)
-                batch.set_file_aside(open_file.tally, error)
-                if isinstance(error, HeldError):
-                    hold(batch.cursor, self._warehouse.schemas, task.landed, error.sentence)
-                self._drift.set_aside(task.landed, open_file.tally.file_id, error.reason)
-                aside += 1
-        if waiting:
-            self._stage_group(batch, waiting)
-        return files, aside
+            if task.file_id is None:
+                tally = next(registered)
+            elif task.is_whole:
+                tally = batch.reopen_file(task.file_id, feed_id, contract)
+            else:
+                tally = batch.take_up_file(task.file_id, feed_id, is_whole=task.record_nos is None)
+            opened.append(OpenFile(task, tally))
+        if not unit.is_small:
+            batch.mark()
+        return opened
 
-    def _open(self, batch: Batch, task: Task) -> OpenFile:
-        landed, contract = task.landed, self._feeds.contracts[task.landed.feed]
-        feed_id = self._feed_ids[landed.feed]
-        if task.file_id is None:
-            tally = batch.register_file(feed_id, landed, contract_hash(contract))
-        elif task.is_whole:
-            tally = batch.reopen_file(task.file_id, feed_id, contract_hash(contract))
-        else:
-            tally = batch.take_up_file(task.file_id, feed_id, is_whole=task.record_nos is None)
-        return OpenFile(task, tally)
-
-    def _stage_group(self, batch: Batch, waiting: list[OpenFile]) -> None:
-        self._stage_parts(batch, [(file, chunk) for file in waiting for chunk in file.chunks])
-        for file in waiting:
-            self._finish(batch, file)
-
-    def _stage_parts(self, batch: Batch, pieces: list[tuple[OpenFile, RecordChunk]]) -> None:
-        """Conform and stage chunks of one feed, and keep their bytes."""
-        if not pieces:
+    def _stage(self, batch: Batch, unit: Unit, opened: list[OpenFile], done: Transformed) -> None:
+        """Stage what chunks became, and keep their bytes."""
+        if done.conformed is None:
             return
-        first = pieces[0][0]
-        contract = self._feeds.contracts[first.task.landed.feed]
-        parts = [Part(f.task.landed, chunk, self.let_in.records_of(f.task.landed)) for f, chunk in pieces]
-        conformed = conform_with(self.reader, lambda: batch.cursor, parts, contract, self._rules)
-        for number, (file, chunk) in enumerate(pieces):
-            latest = conformed.latest[number]
-            file.latest = max((t for t in (file.latest, latest) if t), default=None)
-            file.non_data.update({f"excluded: {k}": n for k, n in conformed.excluded[number].items()})
-            if not file.is_again:
-                _look_at_columns(file, chunk, contract)
-                file.non_data.update(chunk.non_data["kind"].tolist())
-        if not first.is_again and len(conformed.set_aside):
-            for at, aside in conformed.set_aside.groupby("part"):
-                file = pieces[int(str(at))][0]
-                file.faults = file.faults or Faults()
-                file.faults.take(parts[int(str(at))], aside)
+        contract = self._feeds.contracts[unit.feed]
         logical = contract.files.logical_time
         by_column = logical is not None and logical.column is not None
-        staged = [
-            Piece(
-                file.tally, part,
-                # A file of several chunks may name a later time further down.
-                is_final=not file.task.is_whole and (not by_column or file.is_small),
-                logical_time=file.latest or file.task.landed.logical_time,
-            )
-            for (file, _), part in zip(pieces, parts, strict=True)
-        ]  # fmt: skip
-        batch.stage(staged, conformed, again=first.is_again)
+        pieces = []
+        for number, one in enumerate(done.slices):
+            file, latest = opened[one.file], done.conformed.latest[number]
+            file.latest = max((t for t in (file.latest, latest) if t), default=None)
+            file.non_data.update({f"excluded: {k}": n for k, n in done.conformed.excluded[number].items()})
+            if not file.is_again:
+                _look_at(file, one, contract)
+            # A file of several chunks may name a later time further down.
+            is_final = not file.task.is_whole and (not by_column or unit.is_small)
+            time = file.latest or file.task.landed.logical_time
+            pieces.append(Piece(file.tally, one.part, one.everything, is_final, time))
+        batch.stage(pieces, done.conformed, again=opened[0].is_again)
 
-    def _finish(self, batch: Batch, file: OpenFile) -> None:
-        if file.is_again:
-            batch.finish_again(file.tally, file.non_data, is_whole=file.task.record_nos is None)
-        else:
-            batch.finish_file(file.tally, file.non_data, file.latest, file.columns)
-            seen = Seen(file.task.landed, file.tally.file_id, frozenset(file.seen), file.records, file.faults)
-            self._drift.loaded(seen)
+    def _set_aside(self, batch: Batch, file: OpenFile, error: SetAsideError, *, is_marked: bool) -> None:
+        landed = file.task.landed
+        log.info("%s: set aside whole: %s", landed.name, error)
+        if is_marked:
+            batch.take_back()
+        batch.set_file_aside(file.tally, error)
+        if isinstance(error, HeldError):
+            hold(batch.cursor, self._warehouse.schemas, landed, error.sentence)
+        self._drift.set_aside(landed, file.tally.file_id, error.reason)
 
-    def _chunks(self, task: Task) -> Iterator[RecordChunk]:
-        contract = self._feeds.contracts[task.landed.feed]
-        chunks = read_records(task.landed.path, contract.files, needed=self._needed[contract.feed])
-        if not task.is_again and not self.let_in.has_file(task.landed):
-            if sentence := self.let_in.held.get((task.landed.feed, task.landed.sha256)):
-                raise HeldError("unusual_volume", sentence)
-            chunks = within_usual(within_volume(chunks, contract.files.records), self._gate.bounds(task.landed))
-        for chunk in chunks:
-            yield chunk if task.record_nos is None else _only(chunk, task.record_nos)
+    def _finish(self, batch: Batch, files: list[OpenFile]) -> None:
+        """Write down what was read of files."""
+        new = [Ended(f.tally, f.non_data, f.latest, f.columns) for f in files if not f.is_again]
+        if new:
+            batch.finish_files(new)
+        for file in files:
+            reached("batch.file_staged")
+            if file.is_again:
+                batch.finish_again(file.tally, file.non_data, is_whole=file.task.record_nos is None)
+            else:
+                seen = Seen(file.task.landed, file.tally.file_id, frozenset(file.seen), file.records, file.faults)
+                self._drift.loaded(seen)
 
 
-def _look_at_columns(file: OpenFile, chunk: RecordChunk, contract: Contract) -> None:
-    """Note which columns a file has, but for those that its contract ignores."""
-    file.records += len(chunk.text)
+def _look_at(file: OpenFile, one: Slice, contract: Contract) -> None:
+    """Note which columns a file has, but for those that its contract ignores, and what was wrong with its values."""
+    file.records += one.records
+    file.non_data.update(one.kinds)
+    if one.faults is not None:
+        file.faults = file.faults or Faults()
+        file.faults.add(one.faults)
     if not contract.files.name_their_columns:
-        if len(chunk.text):
-            file.seen.update(map(tidy_name, chunk.text))
+        if one.records:
+            file.seen.update(map(tidy_name, one.columns))
     elif file.columns is None:
         # A text in the database cannot hold NUL.
-        file.columns = sorted({str(name).replace("\0", "") for name in chunk.text} - set(contract.files.ignore))
+        file.columns = sorted({name.replace("\0", "") for name in one.columns} - set(contract.files.ignore))
         file.seen.update(map(tidy_name, file.columns))
-
-
-def _goes_with(first: Task, task: Task) -> bool:
-    """Tell whether a file can be conformed together with another."""
-    return first.landed.feed == task.landed.feed and first.is_again == task.is_again
-
-
-def _only(chunk: RecordChunk, record_nos: frozenset[int]) -> RecordChunk:
-    """Return a chunk with only some of its records; its bytes stay."""
-    wanted = np.isin(chunk.addresses.record_no, list(record_nos))
-    set_aside = chunk.set_aside[chunk.set_aside["record_no"].isin(record_nos)]
-    return replace(
-        chunk,
-        text=chunk.text[wanted].reset_index(drop=True),
-        addresses=chunk.addresses.take(wanted),
-        set_aside=set_aside,
-        non_data=chunk.non_data.iloc[:0],
-    )

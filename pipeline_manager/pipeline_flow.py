@@ -14,6 +14,7 @@ from pipeline_manager.daily import USUAL, time_of_day
 
 FEEDS_HELP = "Folder of contracts (retailer.yml and one YAML file a feed); default: SYSTOCK_FEEDS."
 INBOX_HELP = "Folder of received files; default: SYSTOCK_INBOX, else the inbox below SYSTOCK_HOME."
+TRANSFORMS_HELP = "Where files are read and conformed: auto (default), in-process or process-pool."
 URL_HELP = "The warehouse; default: SYSTOCK_DATABASE_URL, else the embedded server."
 
 
@@ -28,6 +29,7 @@ def run(
     gold_tests: Annotated[bool, typer.Option(help="Run gold's data tests after loading.")] = True,
     page: Annotated[bool, typer.Option(help="Write the report page into SYSTOCK_HOME.")] = True,
     watch: Annotated[bool, typer.Option("--watch", help="Go on with what arrives, until stopped.")] = False,
+    transforms: Annotated[str | None, typer.Option(help=TRANSFORMS_HELP)] = None,
 ) -> None:
     """Load what is new in the inbox, publish gold, and tell what came of it.
 
@@ -39,7 +41,7 @@ def run(
                 {"--json": as_json, "--full-refresh": full_refresh, "--strict": strict,
                  "--no-gold-tests": not gold_tests, "--no-page": not page}
             )  # fmt: skip
-        watch_command(feeds, inbox, env, database_url)
+        watch_command(feeds, inbox, env, database_url, transforms=transforms)
         return
     with command_errors(as_json=as_json):
         from etl_pipeline.core.progress import make_progress
@@ -51,7 +53,9 @@ def run(
         settings = load_settings(os.environ, Path.cwd())
         progress = StageClock(make_progress("silent" if as_json else "auto", sys.stderr))
         feeds, inbox = demo_options(feeds, inbox, settings, progress)
-        options = Options(feeds, inbox, env, database_url, full_refresh, gold_tests, write_page=page)
+        options = Options(
+            feeds, inbox, env, database_url, full_refresh, gold_tests, write_page=page, transforms=transforms
+        )
         with progress.listening():
             report = run_flow(options, settings, progress)
         report.stages = progress.stages
@@ -91,6 +95,7 @@ def watch_command(
     daily_at: Annotated[
         str, typer.Option(help="When the daily run comes, by the retailer's clock; empty for never.")
     ] = USUAL,
+    transforms: Annotated[str | None, typer.Option(help=TRANSFORMS_HELP)] = None,
 ) -> None:
     """Load what is there, then every file as it arrives, until Ctrl-C or SIGTERM.
 
@@ -105,7 +110,7 @@ def watch_command(
 
         at = time_of_day(daily_at)
         pace = Pace(most_files=most_files, poll_seconds=poll_seconds, poll_folders=poll, daily_at=at)
-        watch_until_told(feeds, inbox, env, database_url, pace)
+        watch_until_told(feeds, inbox, env, database_url, pace, transforms=transforms)
     exit_with(DONE)
 
 

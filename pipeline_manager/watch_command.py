@@ -22,8 +22,9 @@ MOST_NAMES = 3
 
 
 def watch_until_told(
-    feeds: Path | None, inbox: Path | None, env: str | None, database_url: str | None, pace: Pace
-) -> None:
+    feeds: Path | None, inbox: Path | None, env: str | None, database_url: str | None, pace: Pace,
+    *, transforms: str | None = None,
+) -> None:  # fmt: skip
     """Watch until SIGTERM or Ctrl-C, telling of each round in a line."""
     settings = load_settings(os.environ, Path.cwd())
     progress = make_progress("auto", sys.stderr)
@@ -34,7 +35,7 @@ def watch_until_told(
         console.print(line_of(loaded), markup=False)
 
     with _stop_by_signal() as stop:
-        options = Options(feeds, inbox, env, database_url, gold_tests=False)
+        options = Options(feeds, inbox, env, database_url, gold_tests=False, transforms=transforms)
         console.print(f"Watching {inbox}. Ctrl-C stops it when the load at work is done.")
         totals = watch_flow(options, pace, settings, progress, stop=stop, told=tell)
     console.print(

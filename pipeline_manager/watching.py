@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from pipeline_manager.flow import Options, Run, extract_all, judge_again, load_a
 from pipeline_manager.ingest import Ingest
 from pipeline_manager.report import RunReport
 from pipeline_manager.telling import LONGEST_TELLING, told_when_it_fails
+from pipeline_manager.transforming.choosing import transforms_for
 from pipeline_manager.waiting import Waiting
 from pipeline_manager.warehouse import OpenWarehouse, open_warehouse
 from pipeline_manager.watch_telling import Teller
@@ -117,6 +118,7 @@ class Watch:
         self._due = dict.fromkeys(("list", "poll", "beat"), 0.0)
         self._feed_ids: dict[str, int] | None = None
         self._ingest: Ingest | None = None
+        self._transforms = transforms_for(feeds, options.transforms, settings.environ)
 
     def look(self, arrived: set[Path]) -> None:
         """Take in names that were told of, and list the inbox where that is due or a whole folder came."""
@@ -175,13 +177,15 @@ class Watch:
     def _locked(self) -> Iterator[Run]:
         """Hold the environment for one round; between rounds other commands may work."""
         warehouse, bronze = self._opened.warehouse, self._settings.bronze
-        with warehouse.run_lock():
+        with closing(self._transforms), warehouse.run_lock():
             if self._feed_ids is None or warehouse.runner() != self._run_id:
                 warehouse.take_over(self._run_id)
                 self._feed_ids = warehouse.register_feeds(list(self._feeds.contracts.values()))
                 self._ingest = None  # another run was here: what codes mean is read anew
             if self._ingest is None:
-                self._ingest = Ingest(self._feeds, warehouse, self._feed_ids, self._run_id, bronze)
+                self._ingest = Ingest(
+                    self._feeds, warehouse, self._feed_ids, self._run_id, bronze=bronze, transforms=self._transforms
+                )
             else:
                 self._ingest.hear_decisions()
             ingest = self._ingest

@@ -30,3 +30,7 @@ class SetAsideError(WarehouseError):
         super().__init__(sentence)
         self.reason = reason
         self.sentence = sentence
+
+    def __reduce__(self) -> tuple[type["SetAsideError"], tuple[str, str]]:
+        """Travel between processes with both: Python would give back the sentence alone."""
+        return type(self), (self.reason, self.sentence)

@@ -16,7 +16,8 @@ from etl_pipeline.core.bronze_store import BronzeStore
 from etl_pipeline.core.errors import RetryStepError, SetAsideError
 from etl_pipeline.silver_layer.identity import needed_columns
 from pipeline_manager.conforming import conform_with, rules_of
-from pipeline_manager.ingest import GROUP_ROWS
+from pipeline_manager.transforming.desk import Desk
+from pipeline_manager.transforming.units import GROUP_ROWS
 from pipeline_manager.warehouse import OpenWarehouse
 
 RECORD = ["part", "record_no", "epoch", "document", "line", "revision_no", "is_void"]
@@ -47,10 +48,11 @@ def read_told(opened: OpenWarehouse, feeds: Feeds, inbox: Path) -> Told:
     frames: dict[str, list[pd.DataFrame]] = {kind: [] for kind in KINDS}
     arrivals = _arrivals(feeds, inbox, opened.settings.bronze)
     with opened.warehouse.connection.cursor() as cursor:
+        desk = Desk(reader, lambda: cursor)
         for feed in sorted({landed.feed for landed in arrivals}):
             numbered = [(number, landed) for number, landed in enumerate(arrivals) if landed.feed == feed]
             for numbers, parts in _pieces(numbered, feeds.contracts[feed]):
-                conformed = conform_with(reader, lambda: cursor, parts, feeds.contracts[feed], rules)
+                conformed = conform_with(desk, parts, feeds.contracts[feed], rules)
                 for kind, found in _facts(conformed).items():
                     frames[kind].append(found.assign(feed=feed, file_no=np.array(numbers)[found["part"]]))
     opened.warehouse.connection.rollback()

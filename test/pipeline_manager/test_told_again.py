@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from load.direct import DirectLane
 from load.staged import Staging
-from pipeline_manager import ingest
+from pipeline_manager.transforming import units
 from test.pipeline_manager.small_retailer import HEADERS, MASTERS, PRODUCT, feed_of, write_feeds
 from test.pipeline_manager.test_order_independence import QUICKLY, assert_same
 from test.run_warehouse import administer
@@ -68,7 +68,7 @@ VOIDED = [
 
 @st.composite
 def extracts(draw: st.DrawFn) -> tuple[list[dict[str, str]], int]:
-    """A few days' extracts of every feed, in some order of runs; how many records are conformed together at most."""
+    """A few days' extracts of every feed, in some order of runs; how many bytes are conformed together, about."""
     files: dict[str, str] = {}
     for feed, keys in EACH_DAY.items():
         for number, day in enumerate(draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))):
@@ -128,7 +128,7 @@ def test_extracts_that_repeat_each_other_end_as_if_each_record_had_been_decided_
 ):
     runs, together = delivered
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ingest, "GROUP_ROWS", together)  # none: each file is a chunk of its own
+        patch.setattr(units, "UNIT_BYTES", together)  # none: each file is a chunk of its own
         straight = load(make_warehouse(), contracts, tmp_path, runs)
         patch.setattr(DirectLane, "take", nothing_goes_straight)
         decided = load(make_warehouse(), contracts, tmp_path, runs)

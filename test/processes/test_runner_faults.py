@@ -9,6 +9,7 @@ import sys
 import time
 
 from test.pipeline_manager.small_retailer import HEADERS, MASTERS, write_files
+from test.pipeline_manager.test_transforms import workers
 from test.run_warehouse import REPO
 from test.torture import mishaps
 from test.torture.telling import assert_same
@@ -153,3 +154,34 @@ def test_p14_a_reader_sees_whole_loads_only(tortured, feeds, inbox):
     assert seen > 10
     assert tortured.value(everywhere) == start
     assert time.monotonic()
+
+
+def test_p1_the_processes_that_read_and_conform_end_with_a_runner_that_is_killed(tortured, clean, feeds, inbox):
+    run = tortured.start(feeds, inbox, "batch.staged=stop", transforms="process-pool")
+    end = time.monotonic() + 60
+    while not (started := workers(run.pid)) or not is_stopped(run.pid):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    run.kill()
+    while any(is_at_work(pid) for pid in started):
+        assert time.monotonic() < end, f"left behind: {started}"
+        time.sleep(0.02)
+    tortured.finish(feeds, inbox, transforms="process-pool")
+    tortured.check_tidy()
+    assert_same(clean, tortured)
+
+
+def state(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as told:
+            return told.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def is_stopped(pid):
+    return state(pid) == "T"
+
+
+def is_at_work(pid):
+    return state(pid) not in ("", "Z")

@@ -16,6 +16,8 @@ from etl_pipeline.core.progress import make_progress
 from etl_pipeline.core.settings import Settings
 from load.postgres import AlreadyRunningError
 from pipeline_manager.flow import Options, run_flow
+from pipeline_manager.transforming.choosing import PROCESSES
+from pipeline_manager.transforming.choosing import VARIABLE as TRANSFORMS
 
 LONGEST_RUN = 300.0
 
@@ -90,7 +92,8 @@ def _be_the_runner(tell: int, options: Options, url: str, home: Path, failpoint:
     try:
         if failpoint:
             os.environ[VARIABLE] = failpoint
-        settings = Settings(home=home, database_url=url, environ={})
+        environ = {name: value for name, value in os.environ.items() if name in (TRANSFORMS, PROCESSES)}
+        settings = Settings(home=home, database_url=url, environ=environ)
         report = run_flow(options, settings, make_progress("silent"))
         code, said = 0, json.dumps({"known": report.known, "batches": report.batches, "refused": report.refused})
     except AlreadyRunningError as error:
