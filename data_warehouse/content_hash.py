@@ -49,6 +49,8 @@ _WORK_LISTS = (
     "product_family",
     "latest_movement",
     "told_again",
+    "rate_due",
+    "rate_basis",
 )
 _STEPS = ("value_flow", "fifo_layer", "fifo_match", "value_entry")
 _BY_KNOWLEDGE = ("oversell", "feed_health")

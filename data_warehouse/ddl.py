@@ -6,6 +6,7 @@ The text uses the same `{{ silver }}` marks as the SQL files beside it; `schema_
 from collections.abc import Iterator
 from pathlib import Path
 
+from data_warehouse.ddl_accounts import account_entries
 from data_warehouse.ddl_masters import dimensions
 from data_warehouse.ddl_text import FUNCTION_HEAD, quoted
 from data_warehouse.ddl_work import work_function
@@ -328,6 +329,7 @@ def schema_files() -> list[tuple[str, str]]:
     parts["045_stock_functions (rendered)"] = stock_functions()
     parts["057_work (rendered)"] = work_function()
     parts["050_dimensions (rendered)"] = dimensions()
+    parts["088_movement_account_entry (rendered)"] = account_entries()
     parts["063_files_using (rendered)"] = files_using()
     parts["066_drop_unused (rendered)"] = drop_unused()
     parts["058_number_codes (rendered)"] = number_function()

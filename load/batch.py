@@ -38,11 +38,15 @@ STEPS = (
     "select {{ silver }}.drop_unused(%(known)s)",
     "select {{ silver }}.set_aside(%(known)s)",
 )
+FORESEE = "select {{ ops }}.predict_positions(%(known)s)"
+"""Asked before anything reads which stock keys are touched, so that laws 5, 6 and 9 do not hang on the answer."""
+TOUCH = "select {{ silver }}.touch_keys()"
 AFTER_STATISTICS = (
     "select {{ silver }}.refresh_position(%(known)s)",
     "select {{ silver }}.touch_orders()",
     "select {{ silver }}.refresh_order_lines(%(known)s)",
     "select {{ silver }}.refresh_lateness()",
+    "select {{ silver }}.note_rates_due()",
 )
 
 
@@ -308,7 +312,8 @@ class Batch:
         for step in STEPS:
             self._take_step(step, given)
         self._refresh_statistics()
-        self._touched = self._take_step("select {{ silver }}.touch_keys()", given)
+        self._take_step(FORESEE, given)
+        self._touched = self._take_step(TOUCH, given)
         changed, *_ = [self._take_step(step, given) for step in AFTER_STATISTICS]
         self._note_what_to_judge_again(soft_sets)
         self._run(

@@ -20,6 +20,8 @@ comment on table {{ silver }}.position is
 create index if not exists position_anchor on {{ silver }}.position (anchor_at) where anchor_at is not null;
 create index if not exists fact_count_whole on {{ silver }}.fact_count (location_id, count_document)
 where scope = 'location' and absence = 'zero';
+create index if not exists fact_count_whole_at on {{ silver }}.fact_count (location_id, event_time)
+where scope = 'location' and absence = 'zero' and role = 'authority' and known_to is null;
 
 -- The truth query that it is kept by, silver.stock_from_ledger, is in rendered/stock_from_ledger.sql.
 -- refresh_position(k): keys in pg_temp.recomputed_key are asked of their ledger; to the others what moved is added.

@@ -343,10 +343,17 @@ begin
     union
     select m.product_id, m.location_id
     from (
-        select o.location_id, max(o.event_time) as last_at
-        from {{ silver }}.fact_count as o
-        where o.scope = 'location' and o.absence = 'zero' and o.known_to is null and o.role = 'authority'
-        group by o.location_id
+        select n.location_id, o.last_at
+        from (select distinct y.location_id from pg_temp.moved as y) as n
+        cross join lateral (
+            select c.event_time as last_at
+            from {{ silver }}.fact_count as c
+            where
+                c.location_id = n.location_id and c.scope = 'location' and c.absence = 'zero'
+                and c.known_to is null and c.role = 'authority'
+            order by c.event_time desc
+            limit 1
+        ) as o
     ) as w
     inner join pg_temp.moved as m on w.location_id = m.location_id and w.last_at > m.first_at;
     -- What moved before its key was counted: nearly always there is none, and an index says so.

@@ -55,8 +55,9 @@ as $$
 $$;
 comment on function {{ silver }}.demand_window(integer) is 'The trailing full business days of each place.';
 
--- note_sold(days): pg_temp.rate_place, rate_move (what moved on which day) and rate_key (the keys of what sold).
--- Days after the window are one: they are needed to come from today's stock back to the window.
+-- note_sold(days): pg_temp.rate_place, rate_move (what moved on which day) and rate_key (the keys of what sold): of the
+-- places and keys that take_due names. Days after the window are one: they are needed to come from today's stock back
+-- to the window.
 create or replace function {{ silver }}.note_sold(days integer)
 returns void
 language plpgsql
@@ -65,55 +66,67 @@ as $$
 declare
     since timestamptz;
 begin
-    create temporary table rate_place on commit drop as select * from {{ silver }}.demand_window(days);
-    analyze pg_temp.rate_place;
-    since := (select min(p.start_at) from pg_temp.rate_place as p);
+    perform {{ silver }}.take_due(days);
+    since := (select min(p.start_at) from pg_temp.rate_place as p where p.is_whole);
 
-    create temporary table rate_move on commit drop as
+    create temporary table rate_move (
+        product_id integer, location_id integer, family_id integer, day date, moved numeric, demand numeric,
+        returned numeric
+    ) on commit drop;
+    if since is not null then
+        insert into pg_temp.rate_move
+        select
+            m.product_id, m.location_id, coalesce(g.family_id, m.product_id),
+            least(
+                cast((m.event_time - make_interval(mins => p.close_minutes)) at time zone p.zone as date),
+                p.last_day + 1
+            ),
+            case when m.state = 'sellable' then m.quantity else 0 end,
+            case when m.movement_class in ('sale', 'shipment') then -m.quantity else 0 end,
+            case when m.movement_class = 'return' then m.quantity else 0 end
+        from {{ silver }}.fact_movement as m
+        inner join pg_temp.rate_place as p on m.location_id = p.location_id and p.is_whole
+        left join pg_temp.rate_member as g on m.product_id = g.product_id
+        where m.role = 'authority' and m.known_to is null and m.event_time >= since and m.event_time >= p.start_at;
+    end if;
+    insert into pg_temp.rate_move
     select
-        m.product_id,
-        m.location_id,
+        m.product_id, m.location_id, d.family_id,
         least(
-            cast((m.event_time - make_interval(mins => p.close_minutes)) at time zone p.zone as date), p.last_day + 1
-        ) as day,
-        case when m.state = 'sellable' then m.quantity else 0 end as moved,
-        case when m.movement_class in ('sale', 'shipment') then -m.quantity else 0 end as demand,
-        case when m.movement_class = 'return' then m.quantity else 0 end as returned
-    from {{ silver }}.fact_movement as m
-    inner join pg_temp.rate_place as p on m.location_id = p.location_id
-    where m.role = 'authority' and m.known_to is null and m.event_time >= since and m.event_time >= p.start_at;
+            cast((m.event_time - make_interval(mins => p.close_minutes)) at time zone p.zone as date),
+            p.last_day + 1
+        ),
+        case when m.state = 'sellable' then m.quantity else 0 end,
+        case when m.movement_class in ('sale', 'shipment') then -m.quantity else 0 end,
+        case when m.movement_class = 'return' then m.quantity else 0 end
+    from pg_temp.rate_due_key as d
+    inner join pg_temp.rate_place as p on d.location_id = p.location_id
+    -- key by key: what it costs follows what is due
+    cross join lateral (
+        select f.* from {{ silver }}.fact_movement as f
+        where
+            f.product_id = d.product_id and f.location_id = d.location_id and f.event_time >= p.start_at
+            and f.role = 'authority' and f.known_to is null
+        offset 0
+    ) as m;
     analyze pg_temp.rate_move;
 
     create temporary table rate_key on commit drop as
     with
 
-    survivor as (
-        select distinct on (g.member_code) g.member_code, g.survivor_code
-        from {{ silver }}.product_merge as g
-        where
-            g.valid_from <= (select max(p.as_of) from pg_temp.rate_place as p)
-            and g.valid_to > (select max(p.as_of) from pg_temp.rate_place as p)
-        order by g.member_code, g.steps desc, g.survivor_code
-    ),
-
-    family as (
-        select k.product_id, coalesce(l.product_id, k.product_id) as family_id
-        from {{ silver }}.product_key as k
-        left join survivor as s on k.product_code = s.member_code
-        left join {{ silver }}.product_key as l on s.survivor_code = l.product_code
-    ),
-
     sold as (
-        select distinct f.family_id, m.location_id
+        select distinct m.family_id, m.location_id
         from pg_temp.rate_move as m
         inner join pg_temp.rate_place as p on m.location_id = p.location_id
-        inner join family as f on m.product_id = f.product_id
         where m.demand > 0 and m.day <= p.last_day
     )
 
-    select s.family_id, s.location_id, f.product_id
+    select s.family_id, s.location_id, s.family_id as product_id
     from sold as s
-    inner join family as f on s.family_id = f.family_id;
+    union all
+    select s.family_id, s.location_id, g.product_id
+    from sold as s
+    inner join pg_temp.rate_member as g on s.family_id = g.family_id;
     analyze pg_temp.rate_key;
 end
 $$;
@@ -146,7 +159,9 @@ begin
         select cast(null as integer) as product_id, c.location_id, c.count_document, max(c.event_time) as event_time
         from {{ silver }}.fact_count as c
         inner join pg_temp.rate_place as p on c.location_id = p.location_id
-        where c.role = 'authority' and c.known_to is null and c.scope = 'location' and c.absence = 'zero'
+        where
+            c.role = 'authority' and c.known_to is null and c.scope = 'location' and c.absence = 'zero'
+            and c.location_id in (select k.location_id from pg_temp.rate_key as k)
         group by c.location_id, c.count_document, p.start_at
         having max(c.event_time) >= p.start_at
         union all

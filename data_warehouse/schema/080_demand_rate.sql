@@ -1,4 +1,5 @@
--- silver.demand_rate: how much of a product is asked for a day, where. Measured anew each time gold is published.
+-- silver.demand_rate: how much of a product is asked for a day, where. What may have changed is measured anew each time
+-- gold is published.
 -- Demand is what left by sale or shipment on authority; returns do not take it back. Only days count on which there was
 -- something to sell: what an empty shelf did not sell tells nothing of what was wanted.
 -- Grain: product (with what is merged into it) and location that sold in the window.
@@ -119,8 +120,49 @@ end
 $$;
 comment on function {{ silver }}.demand_rates() is 'Demand of what sold in the window, by product and location.';
 
--- refresh_demand_rate(days): measure the trailing days anew.
--- Reads: fact_movement, fact_count, position.   Used by: the flow, before gold is read.
+-- drop_rates(): take off what was measured anew and has no rate any more.
+-- Reads: pg_temp.rate_place, rate_due_key, fresh_rate.
+create or replace function {{ silver }}.drop_rates()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not exists (select 1 from pg_temp.rate_place as p where not p.is_whole) then
+        delete from {{ silver }}.demand_rate as o
+        where not exists (
+            select 1 from pg_temp.fresh_rate as f
+            where f.product_code = o.product_code and f.location_code = o.location_code
+        );
+        return;
+    end if;
+    delete from {{ silver }}.demand_rate as o
+    using pg_temp.rate_place as p
+    where
+        p.is_whole and o.location_code = p.location_code
+        and not exists (
+            select 1 from pg_temp.fresh_rate as f
+            where f.product_code = o.product_code and f.location_code = o.location_code
+        );
+    delete from {{ silver }}.demand_rate as o
+    using
+        pg_temp.rate_due_key as d,
+        {{ silver }}.product_key as k,
+        pg_temp.rate_place as p
+    where
+        d.product_id = k.product_id and d.location_id = p.location_id
+        and o.product_code = k.product_code and o.location_code = p.location_code
+        and not exists (
+            select 1 from pg_temp.fresh_rate as f
+            where f.product_code = o.product_code and f.location_code = o.location_code
+        );
+end
+$$;
+comment on function {{ silver }}.drop_rates() is 'Delete the rates of what does not sell any more.';
+
+-- refresh_demand_rate(days): measure the trailing days anew, of places whose window moved on and of keys whose facts
+-- changed since the last time (silver.take_due): every other rate is what it would be if it were measured now.
+-- Reads: fact_movement, fact_count, position, rate_due, rate_basis.   Used by: the flow, before gold is read.
 -- Again: the same facts give the same rows; a row that says the same is not written again.
 create or replace function {{ silver }}.refresh_demand_rate(days integer default 91)
 returns bigint
@@ -140,11 +182,7 @@ begin
     create temporary table fresh_rate on commit drop as select * from {{ silver }}.demand_rates();
     analyze pg_temp.fresh_rate;
 
-    delete from {{ silver }}.demand_rate as o
-    where not exists (
-        select 1 from pg_temp.fresh_rate as f
-        where f.product_code = o.product_code and f.location_code = o.location_code
-    );
+    perform {{ silver }}.drop_rates();
     update {{ silver }}.demand_rate as o
     set
         first_day = f.first_day, last_day = f.last_day, active_days = f.active_days,
@@ -165,7 +203,8 @@ begin
     )
     order by f.product_code, f.location_code;
     get diagnostics added = row_count;
-    drop table pg_temp.fresh_rate, pg_temp.rate_observed, pg_temp.rate_key, pg_temp.rate_move, pg_temp.rate_place;
+    drop table pg_temp.fresh_rate, pg_temp.rate_observed, pg_temp.rate_key, pg_temp.rate_move, pg_temp.rate_place,
+        pg_temp.rate_due_key, pg_temp.rate_member;
     return changed + added;
 end
 $$;

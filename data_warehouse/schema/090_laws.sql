@@ -14,9 +14,11 @@ drop function if exists {{ ops }}.law_7_one_authority(integer[]);
 drop function if exists {{ ops }}.law_8_one_revision(bigint[], bigint);
 drop function if exists {{ ops }}.law_13_quarantine();
 
--- choose_law_keys(k, is_whole): fill pg_temp.law_key with the stock keys to check: all of them, or those that this load
--- touched (of very many, the first by a hash) and all keys of three other products, another three with each load; of
--- one other product where the load is small, since many small loads ask as much as a large one.
+-- choose_law_keys(k, is_whole): fill pg_temp.law_key with the stock keys whose whole ledger is asked: all of them, or
+-- those that this load touched (of very many, the first by a hash) and all keys of three other products, another three
+-- with each load; of one other product where the load is small, since many small loads ask as much as a large one.
+-- Of the touched keys whose position was foretold (ops.predict_positions) a part is asked: a twenty-fifth, and two
+-- hundred at least.
 create or replace function {{ ops }}.choose_law_keys(at_known bigint, is_whole boolean)
 returns void
 language plpgsql
@@ -24,6 +26,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     most constant integer := 5000;
+    few_sure constant integer := 200;
     few constant integer := 100;
 begin
     create temporary table if not exists law_key (product_id integer, location_id integer);
@@ -36,11 +39,34 @@ begin
         union
         select p.product_id, p.location_id from {{ silver }}.position as p;
     else
+        with
+
+        asked as (
+            select
+                t.product_id, t.location_id, coalesce(k.is_sure, false) as is_sure,
+                hashint8(t.product_id * 1000003::bigint + t.location_id + at_known) as chance
+            from (
+                select y.product_id, y.location_id from pg_temp.touched_key as y
+                union
+                select y.product_id, y.location_id from pg_temp.predicted_key as y where not y.is_sure
+            ) as t
+            left join pg_temp.predicted_key as k on t.product_id = k.product_id and t.location_id = k.location_id
+        )
+
         insert into pg_temp.law_key (product_id, location_id)
-        select t.product_id, t.location_id
-        from pg_temp.touched_key as t
-        order by hashint8(t.product_id * 1000003::bigint + t.location_id + at_known), t.product_id, t.location_id
-        limit most;
+        (
+            select a.product_id, a.location_id from asked as a
+            where not a.is_sure
+            order by a.chance, a.product_id, a.location_id
+            limit most
+        )
+        union all
+        (
+            select a.product_id, a.location_id from asked as a
+            where a.is_sure
+            order by a.chance, a.product_id, a.location_id
+            limit least(most, greatest(few_sure, (select count(*) / 25 from asked as n where n.is_sure)))
+        );
 
         insert into pg_temp.law_key (product_id, location_id)
         select distinct s.product_id, s.location_id
@@ -119,6 +145,74 @@ as $$
 $$;
 comment on function {{ ops }}.law_1_files_add_up(bigint[]) is 'Files whose records do not add up or do not tile.';
 
+-- note_unforeseen(): pg_temp.unforeseen, positions of this load that are not what was foretold of them: another number,
+-- another count or time, a row too many or too few, a class of movement that has no account.
+-- Grain: stock key, state, bin and lot.
+create or replace function {{ ops }}.note_unforeseen()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from pg_temp.unforeseen;
+    insert into pg_temp.unforeseen
+    select
+        coalesce(e.product_id, p.product_id), coalesce(e.location_id, p.location_id), e.quantity, p.quantity,
+        e.quantity is distinct from p.quantity,
+        (e.is_anchored, e.anchor_at, e.anchor_quantity, e.last_movement_at)
+        is distinct from (p.is_anchored, p.anchor_at, p.anchor_quantity, p.last_movement_at),
+        e.accounted is distinct from p.quantity
+    from (
+        select f.*
+        from pg_temp.predicted_key as k
+        inner join pg_temp.predicted_position as f on k.product_id = f.product_id and k.location_id = f.location_id
+        where k.is_sure
+    ) as e
+    full join (
+        select s.*
+        from pg_temp.predicted_key as k
+        -- key by key: the planner takes a thousand keys for a large part of the table, and would read all of it
+        cross join lateral (
+            select o.* from {{ silver }}.position as o
+            where o.product_id = k.product_id and o.location_id = k.location_id
+            offset 0
+        ) as s
+        where k.is_sure
+    ) as p
+        on
+            e.product_id = p.product_id
+            and e.location_id = p.location_id
+            and e.state = p.state
+            and e.bin_code = p.bin_code
+            and e.lot_code = p.lot_code
+    where
+        (e.quantity, e.is_anchored, e.anchor_at, e.anchor_quantity, e.last_movement_at, e.accounted)
+        is distinct from (p.quantity, p.is_anchored, p.anchor_at, p.anchor_quantity, p.last_movement_at, p.quantity);
+end
+$$;
+comment on function {{ ops }}.note_unforeseen() is 'Compare the positions of a load with what was foretold of them.';
+
+-- unforeseen(): the same as sentences.
+create or replace function {{ ops }}.unforeseen()
+returns table (subject text, is_quantity boolean, is_anchor boolean, is_account boolean)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select
+        k.product_code || ' at ' || l.location_code || ' shows '
+        || coalesce(cast(trim_scale(u.stands) as text), 'none') || ', what stood before and what this load brought say '
+        || coalesce(cast(trim_scale(u.predicted) as text), 'none')
+        || case when u.is_anchor then ', and its count or its times are others' else '' end,
+        u.is_quantity, u.is_anchor, u.is_account
+    from pg_temp.unforeseen as u
+    inner join {{ silver }}.product_key as k on u.product_id = k.product_id
+    inner join {{ silver }}.location_key as l on u.location_id = l.location_id;
+end
+$$;
+comment on function {{ ops }}.unforeseen() is 'Positions of a load that are not what was foretold of them.';
+
 -- Law 5: each position is its recomputation from the ledger.
 create or replace function {{ ops }}.law_5_positions(at_known bigint, is_whole boolean)
 returns table (subject text)
@@ -178,6 +272,10 @@ begin
     where
         (n.quantity, n.is_anchored, n.anchor_at, n.anchor_quantity, n.last_movement_at)
         is distinct from (o.quantity, o.is_anchored, o.anchor_at, o.anchor_quantity, o.last_movement_at);
+
+    if not is_whole then
+        return query select u.subject from {{ ops }}.unforeseen() as u where u.is_quantity or u.is_anchor;
+    end if;
 
     if is_whole then
         drop table pg_temp.touched_key;

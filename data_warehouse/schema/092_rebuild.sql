@@ -1,7 +1,7 @@
 -- rebuild_stock(run): what is kept from the ledger, made anew from it: every position and every order line.
 -- It asks the load's own queries (silver.stock_from_ledger, silver.refresh_order_lines) with every key and order for
 -- touched, so it cannot come to another figure. What is right stays as it is; what differed stands in ops.rebuild.
--- Reads: the ledger.   Writes: silver.position, demand_line, supply_line, ops.rebuild.
+-- Reads: the ledger.   Writes: silver.position, demand_line, supply_line, rate_basis, ops.rebuild.
 -- Again: nothing differs the second time.
 create table if not exists {{ ops }}.rebuild (
     rebuild_id integer generated always as identity primary key,
@@ -187,6 +187,7 @@ begin
     keys_mended := {{ silver }}.mend_positions(at_known);
     drop table pg_temp.touched_key;
     lines_mended := {{ silver }}.mend_order_lines(at_known);
+    delete from {{ silver }}.rate_basis; -- so demand is measured anew, too, whatever was measured from
 
     return query
     insert into {{ ops }}.rebuild (

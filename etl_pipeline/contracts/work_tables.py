@@ -60,6 +60,18 @@ NOTED_TABLES: dict[str, dict[str, str]] = {
     },
     "fresh_code": {"code": "text"},
     "changed_key": {"set_name": "text", "key": "text"},
+    "predicted_key": {
+        "product_id": "integer", "location_id": "integer", "is_sure": "boolean", "names_order": "boolean",
+    },
+    "predicted_position": {
+        "product_id": "integer", "location_id": "integer", "state": "text", "bin_code": "text", "lot_code": "text",
+        "quantity": "numeric", "is_anchored": "boolean", "anchor_at": "timestamptz", "anchor_quantity": "numeric",
+        "last_movement_at": "timestamptz", "accounted": "numeric", "first_at": "timestamptz",
+    },
+    "unforeseen": {
+        "product_id": "integer", "location_id": "integer", "predicted": "numeric", "stands": "numeric",
+        "is_quantity": "boolean", "is_anchor": "boolean", "is_account": "boolean",
+    },
     "law_key": {"product_id": "integer", "location_id": "integer"},
     "law_entry": {
         "product_id": "integer", "account": "text", "location_id": "integer", "state": "text", "bin_code": "text",

@@ -109,7 +109,8 @@ class Warehouse:
                 "select product_id, location_id from silver.fact_count union "
                 "select product_id, location_id from silver.position"
             )
-            cursor.execute("select silver.refresh_position(%s)", (self.known,))
+            cursor.execute("insert into touched_key select * from recomputed_key")
+            cursor.execute("select silver.refresh_position(%s), silver.note_rates_due()", (self.known,))
             cursor.execute(
                 "insert into touched_order "
                 "select order_document from silver.fact_demand union "

@@ -49,8 +49,9 @@ def test_snapshots_and_work_lists_are_left_out_and_all_else_is_in(warehouse):
     }
     assert every - found == {
         "silver.file_reference", "silver.file_copy", "silver.merge_link", "silver.product_key", "silver.location_key",
-        "silver.product_family", "silver.latest_movement", "silver.told_again", "gold.snapshot",
-        "gold.stock_snapshot", "gold.product_snapshot", "gold.sales_snapshot", "gold.snapshot_difference",
+        "silver.product_family", "silver.latest_movement", "silver.told_again", "silver.rate_due", "silver.rate_basis",
+        "gold.snapshot", "gold.stock_snapshot", "gold.product_snapshot", "gold.sales_snapshot",
+        "gold.snapshot_difference",
         "gold.oversell", "gold.feed_health", "silver.value_flow", "silver.fifo_layer",
         "silver.fifo_match", "silver.value_entry",
     }  # fmt: skip

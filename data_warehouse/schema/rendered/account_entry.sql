@@ -1,35 +1,10 @@
--- Double entry: the other side of each movement, and of what each count found. A merged code's goods that are counted
--- under its survivor leave one code by shrink and stand under the other, so the shrink of both is what was found.
--- Used by: law 6, people who ask where something went.
-
-create or replace view {{ silver }}.movement_account as
-select
-    a.movement_class,
-    a.counter_account,
-    a.between_places
-from (
-    values
-    ('sale', 'customer', 'customer'),
-    ('return', 'customer', 'customer'),
-    ('shipment', 'customer', 'transit'),
-    ('receipt', 'supplier', 'transit'),
-    ('transfer_out', 'transit', 'transit'),
-    ('transfer_in', 'transit', 'transit'),
-    ('adjustment', 'adjustment', 'adjustment'),
-    ('count_difference', 'shrink', 'shrink'),
-    ('write_off', 'write_off', 'write_off'),
-    ('state_change', 'state_change', 'state_change'),
-    ('opening', 'opening', 'opening')
-) as a (movement_class, counter_account, between_places);
-comment on view {{ silver }}.movement_account is
-'The other side of each movement class; between_places is it where the movement names another place of ours.';
-
--- account_entry: the double entry behind on-hand. Grain: one leg of one movement or of one count's variance.
--- The sum of the stock legs of a key is its position; the sum of all legs of a product is zero.
-create or replace view {{ silver }}.account_entry as
+-- Double entry behind on-hand: each movement and each count's variance, with its other side. ddl.py renders this text
+-- twice, by filling in the marks: as a view over everything, and as a function of some keys, which costs what they do.
+-- Grain: one leg of one movement or of one count's variance. The sum of the stock legs of a key is its position; the
+-- sum of all legs of a product is zero.
 with
 
-movement as not materialized (
+movement as {{ kept }} (
     select
         m.record_id,
         m.product_id,
@@ -42,10 +17,10 @@ movement as not materialized (
         case when m.counter_location_code is null then a.counter_account else a.between_places end as counter_account
     from {{ silver }}.fact_movement as m
     inner join {{ silver }}.movement_account as a on m.movement_class = a.movement_class
-    where m.role = 'authority' and m.known_to is null
+    where m.role = 'authority' and m.known_to is null{{ and_wanted }}
 ),
 
-listed as not materialized (
+listed as {{ kept }} (
     select
         c.record_id,
         c.product_id,
@@ -59,10 +34,10 @@ listed as not materialized (
         cast(r.content_hash as text) as tie
     from {{ silver }}.fact_count as c
     inner join {{ silver }}.record as r on c.record_id = r.record_id
-    where c.role = 'authority' and c.known_to is null
+    where c.role = 'authority' and c.known_to is null{{ and_wanted }}
 ),
 
-stock_key as not materialized (
+stock_key as {{ kept }} (
     select
         s.product_id,
         s.location_id,
@@ -98,7 +73,11 @@ whole_document as (
         c.count_document,
         max(c.event_time) as event_time
     from {{ silver }}.fact_count as c
-    where c.role = 'authority' and c.known_to is null and c.scope = 'location' and c.absence = 'zero'
+    where
+        c.role = 'authority'
+        and c.known_to is null
+        and c.scope = 'location'
+        and c.absence = 'zero'{{ and_wanted_place }}
     group by c.location_id, c.count_document
 ),
 
@@ -256,7 +235,4 @@ account_entry as (
     ) as e (account, quantity)
 )
 
-select * from account_entry;
-comment on view {{ silver }}.account_entry is
-'Double entry of stock: each movement and each count variance with its counter account. A count''s variance is what '
-'it found minus what the ledger said just before, posted to shrink.';
+select * from account_entry
