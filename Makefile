@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/.systock-ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run test mutants check torture bench bi-test clean
+.PHONY: help setup run test mutants check torture docker-test bench bi-test clean
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -55,6 +55,10 @@ torture: setup  ## kill, cut and crash it a thousand times; takes an hour or two
 	SYSTOCK_TORTURE_ENVIRONMENTS=$${SYSTOCK_TORTURE_ENVIRONMENTS:-1000} \
 	SYSTOCK_TORTURE_REPORT=$${SYSTOCK_TORTURE_REPORT:-.systock/torture.json} \
 	$(BIN)/python -m pytest -s test/torture test/processes $(ARGS)
+
+# Root and a Docker engine needed, or root and dockerd: it says so where they are missing.
+docker-test: setup  ## build and run the containers, kill the database in a load, look at the laws; takes minutes
+	$(BIN)/python -m pytest -s -x test/containers/containers.py $(ARGS)
 
 # The peer, dlt with dbt over it, has an environment of its own: SyStock needs none of it. ARGS='--sizes 1000000'.
 PEER_STAMP := .peer-venv/.systock-ready

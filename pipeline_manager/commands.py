@@ -9,6 +9,7 @@ import typer
 
 from pipeline_manager import env_commands
 from pipeline_manager.alive import alive
+from pipeline_manager.backup_commands import backup, restore
 from pipeline_manager.console import SET_ASIDE, STOPPED, command_errors, exit_with
 from pipeline_manager.evolve_command import feeds_evolve
 from pipeline_manager.gates.command import gates
@@ -33,7 +34,7 @@ app.add_typer(env_commands.app, name="env")
 feeds_app.command("evolve")(feeds_evolve)
 app.command("run")(run_command)
 app.command("watch")(watch_command)
-for command in (alive, gates, notify, metrics, observe, score_alerts, orchestrate):
+for command in (alive, backup, restore, gates, notify, metrics, observe, score_alerts, orchestrate):
     app.command(command.__name__.replace("_", "-"))(command)
 
 EnvOption = Annotated[str | None, typer.Option("--env", help="Environment; default: prod.")]

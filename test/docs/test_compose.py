@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from etl_pipeline.core.release import RELEASE
 from test.run_warehouse import REPO
 
 pytestmark = pytest.mark.fast
@@ -22,15 +23,24 @@ def test_every_image_has_a_version_and_every_built_one_a_dockerfile():
     for name, service in services().items():
         if "image" in service:
             assert re.fullmatch(r"[a-z/-]+:\d+(\.\d+)*", service["image"]), name
-        else:
+        if "build" in service:
             dockerfile = (REPO / service["build"] / "Dockerfile").read_text(encoding="utf-8")
             assert all(re.search(r":\d", line) for line in re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)), name
+
+
+def test_the_images_of_the_project_bear_its_release():
+    own = [s["image"] for s in services().values() if s.get("image", "").startswith("systock:")]
+    assert own == [f"systock:{RELEASE}"] * 2
+
+
+def test_the_profile_watch_adds_one_service_and_nothing_starts_it_without():
+    assert [name for name, service in services().items() if service.get("profiles") == ["watch"]] == ["watch"]
 
 
 def test_no_secret_has_a_value_in_the_files():
     for name, service in services().items():
         for key, value in service["environment"].items():
-            if key.endswith(SECRETS):
+            if key.endswith((*SECRETS, "WEBHOOK_URL")):
                 assert re.fullmatch(r"\$\{[A-Z_]+(:-|:\?[^}]*)?\}", value), f"{name}: {key}"
             elif "://" in value:
                 assert re.search(r"://[a-z_]+:\$\{[A-Z_]+(:-)?\}@", value), f"{name}: {key}"

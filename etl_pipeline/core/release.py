@@ -1,0 +1,3 @@
+"""Which release of SyStock this code is."""
+
+RELEASE = "0.2.0"
