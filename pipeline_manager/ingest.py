@@ -4,6 +4,7 @@ import logging
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -180,20 +181,23 @@ class Ingest:
         opened: list[OpenFile] = []
         ended: list[OpenFile] = []
         at, aside = -1, 0
-        for number, done in self._transforms.run(units, Desk(self.reader, lambda: batch.cursor)):
-            # What came before was on its way to the server while this was made.
-            self._finish(batch, ended)
-            if number != at:
-                at = number
-                opened = self._open(batch, units[at], [next(left) for _ in units[at].files], told)
-            self._stage(batch, units[at], opened, done)
-            ended = [opened[place] for place, error in done.ended if error is None]
-            for place, error in done.ended:
-                if error is not None:
-                    aside += 1
-                    self._set_aside(batch, opened[place], error, is_marked=not units[at].is_small)
-            if done.is_last and not units[at].is_small and ended:
-                batch.release()
+        desk = Desk(self.reader, lambda: batch.cursor)
+        # Closed at once when something fails here: what is repeated must not meet what is left of this.
+        with closing(self._transforms.run(units, desk)) as coming:
+            for number, done in coming:
+                # What came before was on its way to the server while this was made.
+                self._finish(batch, ended)
+                if number != at:
+                    at = number
+                    opened = self._open(batch, units[at], [next(left) for _ in units[at].files], told)
+                self._stage(batch, units[at], opened, done)
+                ended = [opened[place] for place, error in done.ended if error is None]
+                for place, error in done.ended:
+                    if error is not None:
+                        aside += 1
+                        self._set_aside(batch, opened[place], error, is_marked=not units[at].is_small)
+                if done.is_last and not units[at].is_small and ended:
+                    batch.release()
         self._finish(batch, ended)
         return len(tasks), aside
 

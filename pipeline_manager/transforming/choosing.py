@@ -1,7 +1,7 @@
 """Which way the transforms are done: as asked for, or by what pays."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Protocol
 
 from etl_pipeline.contracts.loading import Feeds
@@ -29,7 +29,7 @@ class Transforms(Protocol):
     def prepare(self, units: Sequence[Unit]) -> None:
         """Get ready for these units, without waiting until it is done."""
 
-    def run(self, units: Sequence[Unit], desk: Desk) -> Iterator[tuple[int, Transformed]]:
+    def run(self, units: Sequence[Unit], desk: Desk) -> Generator[tuple[int, Transformed], None, None]:
         """Yield the number of a unit and what comes of it, in the units' order."""
 
     def close(self) -> None:
@@ -49,7 +49,7 @@ class Automatic:
         if pays(units):
             self._pool.prepare(units)
 
-    def run(self, units: Sequence[Unit], desk: Desk) -> Iterator[tuple[int, Transformed]]:
+    def run(self, units: Sequence[Unit], desk: Desk) -> Generator[tuple[int, Transformed], None, None]:
         """Yield what comes of the units, in their order."""
         return (self._pool if pays(units) else self._own).run(units, desk)
 

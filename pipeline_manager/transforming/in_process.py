@@ -1,6 +1,6 @@
 """Transforms in the runner's own process: nothing to start, nothing to send."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from pipeline_manager.transforming.desk import Desk
 from pipeline_manager.transforming.transform import Transform
@@ -17,7 +17,7 @@ class InProcess:
     def prepare(self, units: Sequence[Unit]) -> None:
         """Nothing has to be started."""
 
-    def run(self, units: Sequence[Unit], desk: Desk) -> Iterator[tuple[int, Transformed]]:
+    def run(self, units: Sequence[Unit], desk: Desk) -> Generator[tuple[int, Transformed], None, None]:
         """Yield what comes of the units, in their order."""
         for number, unit in enumerate(units):
             for done in self._transform.run(unit, desk):

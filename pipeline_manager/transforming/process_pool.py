@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -108,7 +108,7 @@ class ProcessPool:
         for _ in range(len(self._workers), min(self._processes, len(units))):
             self._workers.append(Worker(self._transform))
 
-    def run(self, units: Sequence[Unit], desk: Desk) -> Iterator[tuple[int, Transformed]]:
+    def run(self, units: Sequence[Unit], desk: Desk) -> Generator[tuple[int, Transformed], None, None]:
         """Yield what comes of the units, in their order.
 
         Raises:
@@ -123,7 +123,7 @@ class ProcessPool:
             if not is_done:  # they are somewhere in the middle of it
                 self.close()
 
-    def _run(self, units: Sequence[Unit], desk: Desk) -> Iterator[tuple[int, Transformed]]:
+    def _run(self, units: Sequence[Unit], desk: Desk) -> Generator[tuple[int, Transformed], None, None]:
         todo = iter(enumerate(units))
         at_work: dict[int, Worker] = {}
 

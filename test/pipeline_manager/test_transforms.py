@@ -67,6 +67,20 @@ class Deadly(SilentProgress):
                 self.left -= 1
 
 
+class Cutting(SilentProgress):
+    """Cuts every connection to a warehouse once, in the middle of a load."""
+
+    def __init__(self, warehouse) -> None:
+        self.warehouse, self.files, self.is_cut = warehouse, 0, False
+
+    def advance(self, amount: int = 1) -> None:
+        self.files += 1
+        if workers(os.getpid()) and not self.is_cut:
+            self.is_cut = True
+            self.warehouse.rows("select pg_terminate_backend(pid) from pg_stat_activity "
+                                "where datname = current_database() and pid <> pg_backend_pid()")  # fmt: skip
+
+
 def load(warehouse, feeds: Path, inbox: Path, way: str, progress: SilentProgress | None = None):
     options = Options(feeds, inbox, gold_tests=False, transforms=way)
     return run_flow(options, warehouse.settings, progress or SilentProgress())
@@ -107,6 +121,17 @@ def test_a_process_that_is_killed_costs_a_repetition_and_nothing_else(
     assert deadly.left == 0
     assert many.hashes() == alone.hashes()
     assert many.value("select count(*) from ops.batch") == alone.value("select count(*) from ops.batch")
+
+
+def test_a_connection_that_is_cut_in_the_middle_costs_a_repetition_with_processes_that_start_anew(
+    make_warehouse, feeds_unsnapped, inbox, in_small_units
+):
+    alone, many = make_warehouse(), make_warehouse()
+    load(alone, feeds_unsnapped / "simulated", inbox, IN_PROCESS)
+    cutting = Cutting(many)
+    load(many, feeds_unsnapped / "simulated", inbox, PROCESS_POOL, cutting)
+    assert cutting.is_cut
+    assert many.hashes() == alone.hashes()
 
 
 def test_when_processes_die_each_time_the_run_stops_with_a_sentence_and_nothing_of_the_load_is_kept(
