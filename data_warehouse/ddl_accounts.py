@@ -32,8 +32,12 @@ comment on view {{{{ silver }}}}.account_entry is
 'Double entry of stock: each movement and each count variance with its counter account. A count''s variance is what '
 'it found minus what the ledger said just before, posted to shrink.';
 
+drop function if exists {{{{ silver }}}}.account_entry_of_keys(integer[], integer[]);
 create or replace function {{{{ silver }}}}.account_entry_of_keys(products integer[], locations integer[])
-returns setof {{{{ silver }}}}.account_entry
+returns table (
+    product_id integer, account text, location_id integer, state text, bin_code text, lot_code text,
+    event_time timestamptz, quantity numeric, record_id bigint
+)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
