@@ -1,9 +1,9 @@
 """Hashes what the warehouse says, so that two loads of the same files can be proved to say the same.
 
 Left out is what depends on the order of arrival and means nothing: surrogate numbers (replaced by the natural key
-that they stand for), the `known` columns, what is no longer current, the work list of rejudging, and snapshots; and
-oversell, which asks what was known when. The steps of valuation are left to what gold says by them, and when a record
-was told again to silver.revision, which leaves out what is withdrawn.
+that they stand for), the `known` columns, what is no longer current, the work list of rejudging, and snapshots;
+oversell, which asks what was known when; and balances, which only repeat the positions. The steps of valuation are left
+to what gold says by them, and when a record was told again to silver.revision, which leaves out what is withdrawn.
 """
 
 import hashlib
@@ -51,6 +51,8 @@ _WORK_LISTS = (
     "told_again",
     "rate_due",
     "rate_basis",
+    "stock_balance",
+    "position_sum",
 )
 _STEPS = ("value_flow", "fifo_layer", "fifo_match", "value_entry")
 _BY_KNOWLEDGE = ("oversell", "feed_health")

@@ -37,6 +37,7 @@ FILL = """
     )
     select k.product_id, k.location_id, 'sellable', '', '', mod(k.product_id * 7 + k.location_id * 3, 50), true, 1
     from pg_temp.asked_key as k;
+    select count(*) from {{ silver }}.mend_stock_balance();
 
     insert into {{ silver }}.demand_line (
         order_document, order_line, product_id, location_id, due_at, is_soft, reserved, cancelled, shipped,

@@ -63,11 +63,13 @@ begin
             or p.last_movement_at is null
             or p.last_movement_at < excluded.last_movement_at;
     get diagnostics added = row_count;
+    perform {{ silver }}.refresh_stock_balance();
     return recomputed + added;
 end
 $$;
 comment on function {{ silver }}.refresh_position(bigint) is
-'Bring silver.position up to a load: add what moved, recompute the rest; returns how many rows changed.';
+'Bring silver.position and silver.stock_balance up to a load: add what moved, recompute the rest; returns how many '
+'positions changed.';
 
 create or replace function {{ silver }}.recompute_position(at_known bigint)
 returns bigint

@@ -287,7 +287,7 @@ begin
     from (
         values
         ('1', 'The records of each file add up and its blocks tile it', 'Stop loading this feed and report it.'),
-        ('5', 'Each position is what its ledger says', 'Rebuild the positions (systock rebuild) and report it.'),
+        ('5', 'Each position is what its ledger says, each balance what its positions say', 'Rebuild the positions (systock rebuild) and report it.'),
         ('6', 'All accounts of each product sum to zero', 'Rebuild the positions (systock rebuild) and report it.'),
         ('7', 'One authority per movement', 'Name the feed that counts in the authority rules.'),
         ('8', 'One current revision per key', 'Stop loading this feed and report it.'),
@@ -300,6 +300,8 @@ begin
         select '1' as law, l.subject from {{ ops }}.law_1_files_add_up(files) as l
         union all
         select '5', l.subject from {{ ops }}.law_5_positions(at_known, is_whole) as l
+        union all
+        select '5', l.subject from {{ ops }}.law_5_balances(is_whole) as l
         union all
         select '6', l.subject from {{ ops }}.law_6_accounts(is_whole) as l
         union all

@@ -1,7 +1,7 @@
--- rebuild_stock(run): what is kept from the ledger, made anew from it: every position and every order line.
+-- rebuild_stock(run): what is kept from the ledger, made anew from it: every position and balance and every order line.
 -- It asks the load's own queries (silver.stock_from_ledger, silver.refresh_order_lines) with every key and order for
 -- touched, so it cannot come to another figure. What is right stays as it is; what differed stands in ops.rebuild.
--- Reads: the ledger.   Writes: silver.position, demand_line, supply_line, rate_basis, ops.rebuild.
+-- Reads: the ledger.   Writes: silver.position, stock_balance, demand_line, supply_line, rate_basis, ops.rebuild.
 -- Again: nothing differs the second time.
 create table if not exists {{ ops }}.rebuild (
     rebuild_id integer generated always as identity primary key,
@@ -49,7 +49,8 @@ $$;
 comment on function {{ silver }}.stock_hash() is
 'A hash of all positions and order lines; the same rows give the same, whatever loads brought them.';
 
--- mend_positions(k): put right every position that is not what the ledger says; returns how many stock keys were not.
+-- mend_positions(k): put right every position that is not what the ledger says, and every balance that is not what the
+-- positions say; returns how many stock keys were not right.
 -- Rows that are right are neither written nor locked: a rebuild that finds nothing leaves nothing to vacuum.
 create or replace function {{ silver }}.mend_positions(at_known bigint)
 returns bigint
@@ -108,13 +109,17 @@ begin
             known = excluded.known;
 
     select count(*) into differed
-    from (select distinct d.product_id, d.location_id from pg_temp.differing as d) as k;
+    from (
+        select d.product_id, d.location_id from pg_temp.differing as d
+        union
+        select b.product_id, b.location_id from {{ silver }}.mend_stock_balance() as b
+    ) as k;
     drop table pg_temp.differing;
     return differed;
 end
 $$;
 comment on function {{ silver }}.mend_positions(bigint) is
-'Put right the positions of the keys in pg_temp.touched_key; returns how many stock keys were wrong.';
+'Put right the positions of the keys in pg_temp.touched_key, and all balances; returns how many stock keys were wrong.';
 
 -- mend_order_lines(k): the same for the lines of customers' and purchase orders; returns how many lines were not right.
 create or replace function {{ silver }}.mend_order_lines(at_known bigint)

@@ -50,6 +50,10 @@ def test_a_sound_warehouse_keeps_every_law(sound):
         ("delete from bronze.block", {"1"}),
         ("update silver.position set quantity = 8", {"5", "6", "9"}),
         ("delete from silver.position", {"5", "6"}),
+        ("update silver.stock_balance set sellable = 8", {"5"}),
+        ("update silver.stock_balance set is_out_now = true", {"5"}),
+        ("delete from silver.stock_balance", {"5"}),
+        ("update silver.stock_balance set location_id = 2", {"5"}),
         ("update silver.record set is_current = false where record_id = 1", {"8"}),
         (
             "insert into silver.quarantine select 1, 9, 9, 0, 1, '', 'no_rule', 's', null, null, 'c', k, null "

@@ -84,6 +84,28 @@ def test_what_somebody_wrote_by_hand_is_found_mended_and_logged(loaded, harm, ke
     assert rebuilt(loaded).was_right
 
 
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "update silver.stock_balance set on_hand = on_hand + 1 where product_id = 2 and location_id = 1",
+        "delete from silver.stock_balance where product_id = 2 and location_id = 1",
+        "update silver.stock_balance set product_id = 4711 where product_id = 2 and location_id = 1",
+    ],
+    ids=["sum", "gone", "of nothing"],
+)
+def test_a_balance_that_is_not_the_sum_of_its_positions_is_found_and_mended(loaded, harm):
+    before = rebuilt(loaded)
+    kept = "select * from silver.stock_balance order by product_id, location_id"
+    balances = loaded.rows(kept)
+    broken_by(loaded, harm)
+    mended = rebuilt(loaded)
+    assert mended.keys_differed == (2 if "4711" in harm else 1)
+    assert not mended.was_right
+    assert mended.hash_after == before.hash_after
+    assert loaded.rows(kept) == balances
+    assert rebuilt(loaded).was_right
+
+
 def test_the_command_says_how_many_keys_differed_and_whether_all_was_right(loaded, capsys):
     assert rebuild(None, loaded.url)
     assert "nothing differed." in capsys.readouterr().out

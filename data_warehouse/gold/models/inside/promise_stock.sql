@@ -2,8 +2,18 @@
 -- promise_stock: what stands where, and what open reservations hold of it.
 -- Apart from what is kept back, so that who does not ask for that does not pay for it.
 -- Grain: one row per product and location with stock, an open reservation or an open purchase order.
--- Reads: silver.position, demand_line, supply_line.   Used by: promise_key, planning_key.
+-- Reads: stock_on_hand, silver.demand_line, supply_line.   Used by: promise_key, planning_key.
 with
+
+stock as (
+    select
+        product_code,
+        location_code,
+        on_hand,
+        sellable,
+        known
+    from {{ ref('stock_on_hand') }}
+),
 
 family as (
     select
@@ -22,21 +32,6 @@ told as (
     select
         product_id,
         location_id,
-        quantity as on_hand,
-        case when state = 'sellable' then quantity else cast(0 as numeric) end as sellable,
-        cast(null as numeric) as reserved,
-        false as is_soft,
-        cast(null as text) as channel_code,
-        cast(null as timestamptz) as expires_at,
-        cast(1 as numeric) as open_quantity,
-        known
-    from {{ source('silver', 'position') }}
-    union all
-    select
-        product_id,
-        location_id,
-        cast(0 as numeric) as on_hand,
-        cast(0 as numeric) as sellable,
         open_quantity as reserved,
         is_soft,
         channel_code,
@@ -48,8 +43,6 @@ told as (
     select
         product_id,
         location_id,
-        cast(0 as numeric) as on_hand,
-        cast(0 as numeric) as sellable,
         cast(null as numeric) as reserved,
         false as is_soft,
         cast(null as text) as channel_code,
@@ -66,19 +59,17 @@ location as (
     from {{ source('silver', 'location_key') }}
 ),
 
--- Most keys have stock and no order: a sum that is filtered costs nothing where there is nothing to add.
-summed as (
+-- Open orders are few beside what stands in stock: only they are added up.
+ordered as (
     select
         f.product_code,
         l.location_code,
-        sum(t.on_hand) as on_hand,
-        sum(t.sellable) as sellable,
         coalesce(sum(t.reserved) filter (
-            where t.reserved is not null and not t.is_soft and coalesce(t.channel_code, '') <> 'transfer'
+            where not t.is_soft and coalesce(t.channel_code, '') <> 'transfer'
         ), 0) as reserved_hard,
-        coalesce(sum(t.reserved) filter (where t.reserved is not null and t.is_soft), 0) as reserved_soft,
+        coalesce(sum(t.reserved) filter (where t.is_soft), 0) as reserved_soft,
         coalesce(sum(t.reserved) filter (
-            where t.reserved is not null and not t.is_soft and t.channel_code = 'transfer'
+            where not t.is_soft and t.channel_code = 'transfer'
         ), 0) as transfer_reserved,
         max(t.known) as known
     from told as t
@@ -87,6 +78,21 @@ summed as (
     cross join latest as n
     where t.open_quantity > 0 and (t.expires_at is null or t.expires_at > n.as_of)
     group by f.product_code, l.location_code
+),
+
+-- Each side is read once, and a question about one product, or one place, reaches both.
+summed as (
+    select
+        coalesce(s.product_code, o.product_code) as product_code,
+        coalesce(s.location_code, o.location_code) as location_code,
+        coalesce(s.on_hand, 0) as on_hand,
+        coalesce(s.sellable, 0) as sellable,
+        coalesce(o.reserved_hard, 0) as reserved_hard,
+        coalesce(o.reserved_soft, 0) as reserved_soft,
+        coalesce(o.transfer_reserved, 0) as transfer_reserved,
+        greatest(s.known, o.known) as known
+    from stock as s
+    full join ordered as o on s.product_code = o.product_code and s.location_code = o.location_code
 ),
 
 promise_stock as (

@@ -1,22 +1,44 @@
 -- stock_on_hand: what stands where, as far as is known.
 -- Grain: one row per product and location that a movement or count ever named. What stands under a merged code is
 -- shown with the code that it is merged into.
--- Reads: silver.position, product_family.   Used by: people, dashboards, stock_risk.
+-- Reads: silver.stock_balance, position, product_family.   Used by: people, dashboards, stock_risk, promises.
 with
 
--- Grouped by codes that come from plain columns, and each table named where it is read: only so does a question about
--- one product, or one place, read no more.
-by_place as (
+-- Nearly every product has one number, and its balance is the row: nothing is added up, and whatever is asked of it is
+-- an index's question. Each table is named where it is read: only so does a question read no more than it asks for.
+of_one as (
     select
         f.product_code,
         l.location_code,
-        sum(s.quantity) as on_hand,
-        coalesce(sum(s.quantity) filter (where s.state = 'sellable'), 0) as sellable,
-        coalesce(sum(s.quantity) filter (where s.state = 'quality_hold'), 0) as quality_hold,
-        coalesce(sum(s.quantity) filter (where s.state = 'quarantine'), 0) as quarantine,
-        coalesce(sum(s.quantity) filter (where s.state = 'damaged'), 0) as damaged,
+        b.on_hand,
+        b.sellable,
+        b.quality_hold,
+        b.quarantine,
+        b.damaged,
+        b.is_anchored,
+        b.is_negative,
+        b.is_out_now,
+        b.last_count_at,
+        b.last_movement_at,
+        false as has_merged,
+        b.known
+    from {{ source('silver', 'stock_balance') }} as b
+    inner join {{ source('silver', 'product_family') }} as f on b.product_id = f.product_id
+    inner join {{ source('silver', 'location_key') }} as l on b.location_id = l.location_id
+    where not f.is_of_several
+),
+
+-- Below zero is judged by state, bin and lot: what lies elsewhere does not make it good. What lies there under another
+-- code of the same product does, so the few products with several numbers are added up from their positions.
+by_bin_and_lot as (
+    select
+        f.product_code,
+        l.location_code,
+        s.state,
+        s.bin_code,
+        s.lot_code,
+        sum(s.quantity) as quantity,
         bool_and(s.is_anchored) as is_anchored,
-        bool_or(s.quantity < 0) as is_negative,
         max(s.anchor_at) as last_count_at,
         max(s.last_movement_at) as last_movement_at,
         bool_or(f.is_merged) as has_merged,
@@ -24,52 +46,53 @@ by_place as (
     from {{ source('silver', 'position') }} as s
     inner join {{ source('silver', 'product_family') }} as f on s.product_id = f.product_id
     inner join {{ source('silver', 'location_key') }} as l on s.location_id = l.location_id
-    group by f.product_code, l.location_code
-),
-
--- Below zero is judged by state, bin and lot: what lies elsewhere does not make it good. What lies there under another
--- code of the same product does; few products have several.
-of_several as (
-    select
-        f.product_code,
-        l.location_code,
-        s.state,
-        s.bin_code,
-        s.lot_code,
-        sum(s.quantity) < 0 as is_negative
-    from {{ source('silver', 'position') }} as s
-    inner join {{ source('silver', 'product_family') }} as f on s.product_id = f.product_id
-    inner join {{ source('silver', 'location_key') }} as l on s.location_id = l.location_id
     where f.is_of_several
     group by f.product_code, l.location_code, s.state, s.bin_code, s.lot_code
 ),
 
-several as (
+of_several as (
     select
         product_code,
         location_code,
-        bool_or(is_negative) as is_negative
-    from of_several
+        sum(quantity) as on_hand,
+        coalesce(sum(quantity) filter (where state = 'sellable'), 0) as sellable,
+        coalesce(sum(quantity) filter (where state = 'quality_hold'), 0) as quality_hold,
+        coalesce(sum(quantity) filter (where state = 'quarantine'), 0) as quarantine,
+        coalesce(sum(quantity) filter (where state = 'damaged'), 0) as damaged,
+        bool_and(is_anchored) as is_anchored,
+        bool_or(quantity < 0) as is_negative,
+        coalesce(sum(quantity) filter (where state = 'sellable'), 0) <= 0 as is_out_now,
+        max(last_count_at) as last_count_at,
+        max(last_movement_at) as last_movement_at,
+        bool_or(has_merged) as has_merged,
+        max(known) as known
+    from by_bin_and_lot
     group by product_code, location_code
+),
+
+both_kinds as (
+    select * from of_one
+    union all
+    select * from of_several
 ),
 
 stock_on_hand as (
     select
-        p.product_code,
-        p.location_code,
-        {{ plain('p.on_hand') }} as on_hand,
-        {{ plain('p.sellable') }} as sellable,
-        {{ plain('p.quality_hold') }} as quality_hold,
-        {{ plain('p.quarantine') }} as quarantine,
-        {{ plain('p.damaged') }} as damaged,
-        p.is_anchored,
-        coalesce(v.is_negative, p.is_negative) as is_negative,
-        p.last_count_at,
-        p.last_movement_at,
-        p.has_merged,
-        p.known
-    from by_place as p
-    left join several as v on p.product_code = v.product_code and p.location_code = v.location_code
+        product_code,
+        location_code,
+        {{ plain('on_hand') }} as on_hand,
+        {{ plain('sellable') }} as sellable,
+        {{ plain('quality_hold') }} as quality_hold,
+        {{ plain('quarantine') }} as quarantine,
+        {{ plain('damaged') }} as damaged,
+        is_anchored,
+        is_negative,
+        is_out_now,
+        last_count_at,
+        last_movement_at,
+        has_merged,
+        known
+    from both_kinds
 )
 
 select * from stock_on_hand

@@ -1,49 +1,17 @@
 -- stock_risk: where stock is negative, gone or lower than wanted; the worst of these per row.
 -- Grain: one row per product and location at risk. Sellable stock is judged, for the rest cannot be sold.
 -- Reads: stock_on_hand, stock_policy, product.   Used by: alerts, the morning report of replenishment.
+--
+-- A branch for each kind of stock: who asks for one kind of risk reads only what an index finds of it.
 with
 
-stock as (
-    select * from {{ ref('stock_on_hand') }}
+negative as ({{ stock_and_levels('s.is_negative') }}
 ),
 
-policy as (
-    select * from {{ ref('stock_policy') }}
-    where channel_code is null
+nothing_left as ({{ stock_and_levels('s.is_out_now and not s.is_negative') }}
 ),
 
-product as (
-    select * from {{ ref('product') }}
-),
-
-wanted as (
-    select
-        s.product_code,
-        s.location_code,
-        s.on_hand,
-        s.sellable,
-        s.is_negative,
-        coalesce(p.is_stocked, true) as is_stocked,
-        coalesce(p.is_discontinued, false) as is_discontinued,
-        coalesce(h.safety_stock, e.safety_stock, p.safety_stock) as safety_stock,
-        coalesce(h.reorder_point, e.reorder_point, p.reorder_point) as reorder_point
-    from stock as s
-    left join product as p on s.product_code = p.product_code
-    left join policy as h on s.product_code = h.product_code and s.location_code = h.location_code
-    left join policy as e on s.product_code = e.product_code and e.location_code is null
-),
-
-judged as (
-    select
-        w.*,
-        case
-            when w.is_negative then 'negative'
-            when not w.is_stocked or w.is_discontinued then null
-            when w.sellable <= 0 then 'out_of_stock'
-            when w.sellable < w.safety_stock then 'below_safety_stock'
-            when w.sellable < w.reorder_point then 'below_reorder_point'
-        end as what
-    from wanted as w
+something_left as ({{ stock_and_levels('not s.is_out_now and not s.is_negative') }}
 ),
 
 stock_risk as (
@@ -54,9 +22,36 @@ stock_risk as (
         sellable,
         safety_stock,
         reorder_point,
-        what
-    from judged
-    where what is not null
+        'negative' as what
+    from negative
+    union all
+    select
+        product_code,
+        location_code,
+        on_hand,
+        sellable,
+        safety_stock,
+        reorder_point,
+        'out_of_stock' as what
+    from nothing_left
+    where is_wanted
+    union all
+    -- A list of two, and not only the expression: who asks for another kind finds the list empty, and reads no stock.
+    select
+        s.product_code,
+        s.location_code,
+        s.on_hand,
+        s.sellable,
+        s.safety_stock,
+        s.reorder_point,
+        k.what
+    from something_left as s
+    inner join (values ('below_safety_stock'), ('below_reorder_point')) as k (what)
+        on k.what = case
+            when s.sellable < s.safety_stock then 'below_safety_stock'
+            when s.sellable < s.reorder_point then 'below_reorder_point'
+        end
+    where s.is_wanted
 )
 
 select * from stock_risk
