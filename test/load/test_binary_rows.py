@@ -16,8 +16,9 @@ from load.copying import copy_rows
 
 FIRST, LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
-LARGEST = Decimal("9" * 29 + "." + "9" * 9)
-NUMBERS = st.decimals(-LARGEST, LARGEST, places=9, allow_nan=False, allow_infinity=False)
+LARGEST = 10**38 - 1
+# From whole numbers: a strategy for decimals rounds its bounds to 28 digits, and then draws what does not fit.
+NUMBERS = st.integers(-LARGEST, LARGEST).map(lambda billionths: Decimal(f"{billionths}E-9"))
 SMALL_NUMBERS = st.decimals(-9_000_000_000, 9_000_000_000, places=9, allow_nan=False)
 INSTANTS = st.datetimes(FIRST.replace(tzinfo=None), LAST.replace(tzinfo=None), timezones=st.just(UTC))
 KINDS = {
