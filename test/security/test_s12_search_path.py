@@ -112,7 +112,7 @@ def test_s12_audit_verify_hash_and_the_views_call_nothing_of_the_hijacker(trappe
         last = "select * from {{ ops }}.check_laws((select max(known) from {{ ops }}.batch))"
         assert [law["sentence"] for law in rows(connection, ENV, last) if not law["is_kept"]] == []
         assert content_hash(connection, ENV)["total"]
-        settings = Settings(home=trapped.home, database_url=trapped.url)
+        settings = Settings(home=trapped.home, database_url=trapped.url, env=ENV.env)
         assert verify(PostgresWarehouse(connection, ENV), settings, make_progress("silent")).is_whole
     # What was bound when it was made stays bound, whatever the path of who asks.
     with closing(psycopg2.connect(trapped.url)) as connection, connection.cursor() as cursor:
