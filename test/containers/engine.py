@@ -171,8 +171,9 @@ def _have_debian(found: Engine) -> None:
         raise NoEngineError(f"No image can be pulled, and none can be made without root. {WHAT_TO_INSTALL}")
     with tempfile.TemporaryDirectory(prefix="systock-debian-") as folder:
         found.run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", folder)
-        for kept in Path(folder, "var/cache/apt/archives").glob("*.deb"):
-            kept.unlink()
+        for kept in ("var/cache/apt", "var/lib/apt/lists"):  # published images come without them, too
+            shutil.rmtree(Path(folder, kept))
+            Path(folder, kept).mkdir()
         packed = subprocess.Popen(["tar", "-C", folder, "-c", "."], stdout=subprocess.PIPE)
         try:
             subprocess.run(
