@@ -25,6 +25,7 @@ from etl_pipeline.core.ops_tables import OF_OUTSIDE
 from etl_pipeline.core.progress import Progress, ended
 from etl_pipeline.core.release import RELEASE
 from etl_pipeline.core.settings import redact
+from etl_pipeline.observe.prometheus import write_whole
 from load.server_binaries import find_binaries
 from pipeline_manager.verifying import Verdict, verify
 from pipeline_manager.warehouse import OpenWarehouse
@@ -92,7 +93,7 @@ def back_up(opened: OpenWarehouse, out: Path, progress: Progress) -> Backup:
     connection.rollback()
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     made = Backup(RELEASE, server, made_at, known or 0, head, len(received), sum(received.values()))
-    _write(out / NOTE, json.dumps(asdict(made), indent=2) + "\n")
+    write_whole(out / NOTE, json.dumps(asdict(made), indent=2) + "\n")
     return made
 
 
@@ -180,12 +181,6 @@ def _copy(files: dict[str, int], source: BronzeStore, target: BronzeStore, progr
                 part.unlink(missing_ok=True)
                 raise StopRunError(f"{path} could not be copied to {target.own} ({error.strerror}).") from error
         progress.advance()
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def _pg(url: str, program: str, *arguments: str) -> None:

@@ -17,8 +17,7 @@ from etl_pipeline.core.progress import Progress
 from pipeline_manager.alert_scoring import score, table
 from pipeline_manager.demo import feeds_in_use
 from pipeline_manager.observing import Look, look_closely, own_time
-from pipeline_manager.report import RunReport
-from pipeline_manager.telling import OF_A_LOOK, tell
+from pipeline_manager.telling import tell_of_look
 from pipeline_manager.warehouse_commands import deployed_warehouse
 
 
@@ -33,8 +32,7 @@ def look_and_show(
         now = own_time(connection, schemas, loaded, datetime.now(UTC))
         found = look_closely(connection, schemas, loaded, now)
         if is_told:
-            report = RunReport(schemas.env, loaded.retailer.retailer)
-            tell(opened, report, found.breaches, datetime.now(UTC), scope=OF_A_LOOK)
+            tell_of_look(opened, loaded.retailer.retailer, found.breaches, datetime.now(UTC))
     if as_json:
         sys.stdout.write(json.dumps(asdict(found), default=str, indent=2) + "\n")
     else:

@@ -145,6 +145,11 @@ def tell(
             log.info("told Slack without the outbox: %s", attempt.outcome)
 
 
+def tell_of_look(opened: OpenWarehouse, retailer: str, breaches: Sequence[Breach], now: datetime) -> None:
+    """Tell what a look at the deliveries found, without a run; what runs found stays open. Never raises."""
+    tell(opened, RunReport(opened.warehouse.schemas.env, retailer), breaches, now, scope=OF_A_LOOK)
+
+
 @contextmanager
 def told_when_it_fails(opened: OpenWarehouse, report: RunReport, clock: Callable[[], datetime]) -> Iterator[None]:
     """Tell of a run that stops in here, and let it stop; a wrong use or another run at work is no news."""

@@ -26,7 +26,7 @@ from pipeline_manager.orchestrator.onboarding import Overlay, RefusedError, chec
 from pipeline_manager.orchestrator.plan import CLEANUP, ELT, OBSERVABILITY, SECURITY
 from pipeline_manager.orchestrator.results import StageResult, Work
 from pipeline_manager.report import FeedLine, RunReport
-from pipeline_manager.telling import OF_A_LOOK, tell
+from pipeline_manager.telling import tell_of_look
 from pipeline_manager.warehouse import open_warehouse, warehouse_url
 
 LEASE_DAYS = 14.0
@@ -107,13 +107,7 @@ def _observability(work: Work, _: Claims | None) -> StageResult:
     with open_warehouse(work.settings.database_url, work.settings, Schemas.of(env)) as opened:
         now = own_time(opened.warehouse.connection, opened.warehouse.schemas, feeds, work.clock())
         breaches = look(opened.warehouse, feeds, now)
-        tell(
-            opened,
-            RunReport(opened.warehouse.schemas.env, feeds.retailer.retailer),
-            breaches,
-            work.clock(),
-            scope=OF_A_LOOK,
-        )
+        tell_of_look(opened, feeds.retailer.retailer, breaches, work.clock())
     if not breaches:
         return StageResult(OBSERVABILITY, SUCCESS, "every feed came as it should")
     told = [f"- {code(b.subject)}: {code(b.sentence)} {code(b.advice)}" for b in breaches[:MOST_SHOWN]]
