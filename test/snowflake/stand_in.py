@@ -1,0 +1,185 @@
+"""The stand-in for Snowflake: fakesnow (SQL translated to DuckDB) behind Snowflake's own wire protocol, as a process.
+
+It speaks to the real connector, snowflake-sqlalchemy and dbt-snowflake. What it gets wrong and we rely on is put right
+below, one function each. What it cannot show is listed in docs/snowflake.md: grants, warehouses, procedures, COPY's
+ON_ERROR, CLONE, and transactions, for it commits each statement.
+
+Run by itself it serves until its standard input ends: `python test/snowflake/stand_in.py`; its first line is the port.
+"""
+
+import importlib
+import logging
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A running stand-in, and how it is reached."""
+
+    port: int
+
+    def arguments(self, database: str, **more: Any) -> dict[str, Any]:
+        """What the real connector's `connect` takes; the database is made when it is first named."""
+        return {
+            "account": "stand_in", "user": "tester", "password": "no-secret-at-all", "database": database,
+            "host": "127.0.0.1", "port": self.port, "protocol": "http", "network_timeout": 10,
+            "session_parameters": {"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False}, **more,
+        }  # fmt: skip
+
+    def environ(self, database: str) -> dict[str, str]:
+        """The same as settings of SyStock."""
+        return {
+            "SNOWFLAKE_ACCOUNT": "stand_in", "SNOWFLAKE_USER": "tester", "SNOWFLAKE_PASSWORD": "no-secret-at-all",
+            "SNOWFLAKE_DATABASE": database, "SNOWFLAKE_HOST": "127.0.0.1", "SNOWFLAKE_PORT": str(self.port),
+            "SNOWFLAKE_PROTOCOL": "http",
+        }  # fmt: skip
+
+    def url(self, database: str) -> str:
+        """The same as a URL of snowflake-sqlalchemy."""
+        return f"snowflake://tester:no-secret-at-all@stand_in/{database}?host=127.0.0.1&port={self.port}&protocol=http"
+
+
+@contextmanager
+def running() -> Iterator[StandIn]:
+    """Start a stand-in on a free port; it ends with the block, and also when this process dies."""
+    folder = Path(tempfile.mkdtemp(prefix="systock-stand-in-"))
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", str(Path(__file__).resolve())], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(folder)}, text=True,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            if not said:
+                raise RuntimeError("the stand-in for Snowflake did not start; run it by itself to see why")
+            yield StandIn(int(said))
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keep_null_timestamps() -> None:
+    """A NULL timestamp must stay NULL on the wire: the struct that carries it was given no mask."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from fakesnow import arrow
+
+    as_struct = arrow.timestamp_to_sf_struct
+
+    def masked(timestamps: Any) -> Any:
+        if isinstance(timestamps, pa.ChunkedArray):
+            timestamps = timestamps.combine_chunks()
+        struct = as_struct(timestamps)
+        if not timestamps.null_count:
+            return struct
+        parts = [part.fill_null(0) for part in struct.flatten()]
+        return pa.StructArray.from_arrays(parts, fields=list(struct.type), mask=pc.is_null(timestamps))
+
+    setattr(arrow, "timestamp_to_sf_struct", masked)  # noqa: B010 - mypy takes it for another function
+
+
+def _insert_from_the_source() -> None:
+    """Columns without a table in a MERGE's VALUES are the source's: the translation found them ambiguous."""
+    import fakesnow.cursor
+    import fakesnow.transforms
+    from sqlglot import exp
+
+    module = sys.modules["fakesnow.transforms.merge"]
+    translate = module.merge
+
+    def merge(statement: Any) -> Any:
+        if isinstance(statement, exp.Merge):
+            statement = statement.copy()
+            source = statement.args["using"].alias_or_name
+            whens = statement.args["whens"]
+            for when in getattr(whens, "expressions", whens):
+                then = when.args.get("then")
+                for column in then.expression.find_all(exp.Column) if isinstance(then, exp.Insert) else ():
+                    if not column.args.get("table"):
+                        column.set("table", exp.to_identifier(source))
+        return translate(statement)
+
+    for holder in (module, fakesnow.transforms, fakesnow.cursor):
+        if getattr(holder, "merge", None) is translate:
+            setattr(holder, "merge", merge)  # noqa: B010 - a module of somebody else, as far as mypy knows
+
+
+_QUALIFIED_TEMPORARY = re.compile(
+    r"^(\s*(?:/\*.*?\*/\s*)*create\s+(?:or\s+replace\s+)?)temp(?:orary)?\s+"
+    r"((?:table|view)\s+(?:if\s+not\s+exists\s+)?\S+\.\S+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_TRANSACTION = re.compile(
+    r"^\s*(?:--[^\n]*\n\s*)*(begin(\s+transaction)?|commit|rollback)\s*(/\*.*\*/)?\s*;?\s*$", re.IGNORECASE | re.DOTALL
+)
+
+
+def _take_statements_as_snowflake_does() -> None:
+    """Three things about statements.
+
+    Temporary tables and views in a named schema are made as ordinary ones: DuckDB has one schema for temporary ones.
+    BEGIN, COMMIT and ROLLBACK do nothing: a transaction of DuckDB may write only one of the databases.
+    What it cannot do is refused as Snowflake refuses: a plain HTTP 500 would be tried again for minutes.
+    """
+    from fakesnow.cursor import FakeSnowflakeCursor
+    from snowflake.connector.errors import ProgrammingError
+
+    execute = FakeSnowflakeCursor.execute
+
+    def corrected(self: Any, command: str, *arguments: Any, **named: Any) -> Any:
+        if _TRANSACTION.match(command):
+            command = "select 'Statement executed successfully.' as status"
+        try:
+            return execute(self, _QUALIFIED_TEMPORARY.sub(r"\1\2", command), *arguments, **named)
+        except ProgrammingError:
+            raise
+        except Exception as error:
+            said = f"the stand-in cannot: {type(error).__name__}: {error}"
+            raise ProgrammingError(msg=said, errno=1003, sqlstate="42000") from error
+
+    setattr(FakeSnowflakeCursor, "execute", corrected)  # noqa: B010 - mypy takes it for a method of the class
+
+
+def serve() -> None:
+    """Serve on a free port, told on standard output, until standard input ends."""
+    import uvicorn
+
+    app = importlib.import_module("fakesnow.server").app  # the package has a function of that name
+
+    # Logins and refused statements are told at level info: the tests' output has no room for them.
+    logging.getLogger("fakesnow.server").setLevel(logging.CRITICAL)
+    _keep_null_timestamps()
+    _insert_from_the_source()
+    _take_statements_as_snowflake_does()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        sys.stdout.write(f"{listening.getsockname()[1]}\n")
+        sys.stdout.flush()
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+
+        def end_with_the_starter() -> None:
+            sys.stdin.read()
+            server.should_exit = True
+
+        threading.Thread(target=end_with_the_starter, daemon=True).start()
+        server.run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    serve()
