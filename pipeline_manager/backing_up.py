@@ -18,7 +18,7 @@ from psycopg2 import extensions
 
 from data_warehouse.dbt_runner import build_gold
 from data_warehouse.deploy import deploy
-from etl_pipeline.core.bronze_store import BronzeStore
+from etl_pipeline.core.bronze_store import BronzeStore, copy_aside, put_in_place, sync_directory
 from etl_pipeline.core.errors import StopRunError, UsageError
 from etl_pipeline.core.names import LAYERS, Schemas
 from etl_pipeline.core.ops_tables import OF_OUTSIDE
@@ -89,11 +89,13 @@ def back_up(opened: OpenWarehouse, out: Path, progress: Progress) -> Backup:
         part = out / f"{DUMP}.part"
         _pg(opened.url, "pg_dump", "--format=custom", f"--snapshot={snapshot}", f"--file={part}", *_what(schemas))
         part.replace(out / DUMP)
+        sync_directory(out)
         progress.done(f"{(out / DUMP).stat().st_size:,} bytes")
     connection.rollback()
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     made = Backup(RELEASE, server, made_at, known or 0, head, len(received), sum(received.values()))
     write_whole(out / NOTE, json.dumps(asdict(made), indent=2) + "\n")
+    sync_directory(out)
     return made
 
 
@@ -165,22 +167,33 @@ def _what(schemas: Schemas) -> Iterator[str]:
 
 
 def _copy(files: dict[str, int], source: BronzeStore, target: BronzeStore, progress: Progress) -> None:
-    """Copy received files that the target does not have in full."""
+    """Copy received files that the target does not have in full; all are on its disk when this ends."""
+    folders = set()
     for sha256, size in files.items():
         path, copy = source.path_of(sha256), target.own_path(sha256)
         if not path.is_file():
             raise StopRunError(f"The received file {path} is missing; `systock verify` says which one it is.")
         if not copy.exists() or copy.stat().st_size != size:
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            part = copy.with_name(f".{copy.name}.tmp")
-            try:
-                shutil.copyfile(path, part)
-                part.chmod(0o444)
-                part.replace(copy)
-            except OSError as error:
-                part.unlink(missing_ok=True)
-                raise StopRunError(f"{path} could not be copied to {target.own} ({error.strerror}).") from error
+            _copy_one(path, copy)
+            folders.add(copy.parent)
         progress.advance()
+    for folder in sorted(folders):  # once each: a sync for every file takes longer than copying a small one
+        sync_directory(folder)
+    if folders:
+        sync_directory(target.own)
+        sync_directory(target.own.parent)
+
+
+def _copy_one(path: Path, copy: Path) -> None:
+    temporary = copy.parent.parent / f".{copy.name}.tmp"
+    try:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("rb") as stream:
+            copy_aside(stream, temporary)
+        put_in_place(temporary, copy)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StopRunError(f"{path} could not be copied to {copy.parent.parent} ({error.strerror}).") from error
 
 
 def _pg(url: str, program: str, *arguments: str) -> None:

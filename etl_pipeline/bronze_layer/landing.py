@@ -7,7 +7,6 @@ import os
 import stat
 import unicodedata
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -17,11 +16,10 @@ from etl_pipeline.bronze_layer.still_written import has_writer, landing_in
 from etl_pipeline.contracts.expressions import first_in_path
 from etl_pipeline.contracts.format import Files, LogicalTime
 from etl_pipeline.contracts.values import Landed
-from etl_pipeline.core.bronze_store import BronzeStore
+from etl_pipeline.core.bronze_store import BronzeStore, blocks, copy_aside, put_in_place, sync_directory
 from etl_pipeline.core.errors import RetryStepError, SetAsideError, StopRunError, UsageError
 from etl_pipeline.core.failpoints import reached
 
-BLOCK_BYTES = 1 << 20
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 UNFINISHED_SUFFIXES = (".tmp", ".part")
 
@@ -163,27 +161,12 @@ def _open_regular(source: Path, name: str) -> BinaryIO:
     return os.fdopen(handle, "rb")
 
 
-def _blocks(stream: BinaryIO) -> Iterator[bytes]:
-    while block := stream.read(BLOCK_BYTES):
-        yield block
-
-
 def _copy_aside(source: Path, name: str, bronze_dir: Path) -> tuple[Path, str]:
     """Copy into a temporary file of the bronze folder, so that the rename later is atomic; return it and its hash."""
     bronze_dir.mkdir(parents=True, exist_ok=True)
     temporary = bronze_dir / f".{uuid.uuid4().hex}.tmp"
-    digest = hashlib.sha256()
-    try:
-        with _open_regular(source, name) as stream, temporary.open("xb") as copy:
-            for block in _blocks(stream):
-                digest.update(block)
-                copy.write(block)
-            copy.flush()
-            os.fsync(copy.fileno())
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary, digest.hexdigest()
+    with _open_regular(source, name) as stream:
+        return temporary, copy_aside(stream, temporary)
 
 
 def _look(stream: BinaryIO) -> tuple[int, int, int]:
@@ -205,7 +188,7 @@ def _is_kept(source: Path, name: str, kept: Path, before: tuple[int, int, int]) 
     if not kept.exists() or kept.stat().st_size != before[1]:
         return False
     with _open_regular(source, name) as stream, kept.open("rb") as copy:
-        if any(block != copy.read(BLOCK_BYTES) for block in _blocks(stream)):
+        if any(block != copy.read(len(block)) for block in blocks(stream)):
             return False
     _require_unchanged(source, name, before, is_same=True)
     return True
@@ -213,26 +196,16 @@ def _is_kept(source: Path, name: str, kept: Path, before: tuple[int, int, int]) 
 
 def _hash(stream: BinaryIO) -> str:
     digest = hashlib.sha256()
-    for block in _blocks(stream):
+    for block in blocks(stream):
         digest.update(block)
     return digest.hexdigest()
 
 
 def _keep(temporary: Path, kept: Path) -> None:
     """Put the copy in its place; one that is there is not intact."""
-    kept.parent.mkdir(exist_ok=True)
-    temporary.chmod(0o444)
-    temporary.replace(kept)
+    put_in_place(temporary, kept)
     for directory in (kept.parent, kept.parent.parent):
-        _sync_directory(directory)
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        sync_directory(directory)
 
 
 def _logical_time(source: Path, rule: LogicalTime | None) -> datetime | None:

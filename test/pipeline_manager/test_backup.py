@@ -1,6 +1,7 @@
 """A backup holds the warehouse and what was received, as of one load; restored, every byte and figure is the same."""
 
 import json
+import os
 from contextlib import closing
 from dataclasses import replace
 
@@ -75,6 +76,22 @@ def test_what_is_restored_elsewhere_is_the_same_and_loads_on(loaded, empty, feed
     assert empty.rows("select has_table_privilege('bi_reader', 'gold.stock_on_hand', 'select')") == [(True,)]
     empty.run(feeds, None, full_refresh=True)
     assert total(empty) == total(loaded)
+
+
+def test_all_of_a_backup_and_all_that_is_restored_is_on_the_disk(loaded, empty, tmp_path, monkeypatch):
+    synced, fsync = set(), os.fsync
+
+    def note(handle):
+        synced.add(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    backed_up(loaded, tmp_path / "backup")
+    restored(empty, tmp_path / "backup")
+    for kept in (tmp_path / "backup" / "bronze", empty.settings.bronze.own):
+        there = [path for path in (kept.parent, kept, *kept.rglob("*")) if path.name not in (DUMP, NOTE)]
+        assert len(there) > len(MASTERS | FIRST)
+        assert [path for path in there if path.stat().st_ino not in synced] == []
 
 
 def test_the_commands_say_what_they_did_and_what_is_wrong(loaded, empty, tmp_path, monkeypatch):
