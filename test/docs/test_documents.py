@@ -129,7 +129,7 @@ def test_the_commands_of_the_tour_run_in_their_order_and_print_what_is_shown(clo
 @pytest.mark.fast
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_what_a_document_links_to_exists(document):
-    text = re.sub(r"^```.*?^```$", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = ANY_FENCE.sub("", document.read_text(encoding="utf-8"))
     targets = [match["target"].partition("#")[0] for match in LINK.finditer(text)]
     inside = [target for target in targets if target and "://" not in target and not target.startswith("mailto:")]
     assert [target for target in inside if not (document.parent / target).exists()] == []
@@ -160,6 +160,52 @@ def test_every_command_has_help_with_an_example(name):
         command = command.commands[part]
     assert "Example: " in command.help
     assert [option.name for option in command.params if not getattr(option, "help", None)] == []
+
+
+ANY_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+IN_FENCE = re.compile(
+    r"^(?:\$ )?(?:\w+=\S* )*systock (?P<rest>[^\n|;)&>#]+)|\$\(systock (?P<put>[^)]+)\)", re.MULTILINE
+)
+IN_LINE = re.compile(r"`(?:[^`\n]*pipeline )?systock (?P<rest>[^`|;)&>#]+)")
+
+
+def calls(document: Path) -> set[str]:
+    """Return how a document calls the command, without pipes and whatever follows."""
+    text = document.read_text(encoding="utf-8")
+    fences = [match for fence in ANY_FENCE.findall(text) for match in IN_FENCE.finditer(fence)]
+    found = [match["rest"] or match["put"] for match in fences]
+    found += [match["rest"] for match in IN_LINE.finditer(ANY_FENCE.sub("", text))]
+    return {" ".join(call.split()) for call in found}
+
+
+def wrong_use(called: str) -> str | None:
+    """Return what a call that a document shows would be refused for, by its words alone."""
+    command: Any = typer.main.get_command(app)
+    words = [word for word in called.replace("\\", " ").split() if word not in ("...", "…")]
+    while words and hasattr(command, "commands"):
+        if words[0] == "--help":
+            return None
+        if words[0] not in command.commands:
+            return f"no command {words[0]}"
+        command = command.commands[words.pop(0)]
+    options = {name: p for p in command.params for name in (*p.opts, *p.secondary_opts) if name.startswith("--")}
+    places = sum(1 for p in command.params if p.param_type_name == "argument")
+    while words:
+        word = words.pop(0)
+        name, _, value = word.partition("=")
+        if not name.startswith("-"):
+            places -= 1
+        elif name not in (*options, "--help"):
+            return f"no option {name}"
+        elif name != "--help" and not options[name].is_flag and not value and words:
+            words.pop(0)
+    return "more words than it takes" if places < 0 else None
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_call_of_systock_in_a_document_is_one_that_it_takes(document):
+    assert [(call, wrong) for call in sorted(calls(document)) if (wrong := wrong_use(call))] == []
 
 
 @pytest.mark.fast
