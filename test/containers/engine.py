@@ -99,7 +99,7 @@ def engine() -> Iterator[Engine]:
         return
     if os.geteuid() != 0 or shutil.which("dockerd") is None:
         raise NoEngineError(WHAT_TO_INSTALL)
-    had_bridge = Path("/sys/class/net/docker0").exists()
+    firewall = _firewall()
     folder = Path(tempfile.mkdtemp(prefix="systock-dockerd-"))
     socket = f"unix://{folder}/d.sock"
     settings = {
@@ -118,7 +118,7 @@ def engine() -> Iterator[Engine]:
         finally:
             server.terminate()
             server.wait(timeout=60)
-            _forget(folder, is_bridge_ours=not had_bridge)
+            _forget(folder, firewall)
 
 
 def _wait_for(environ: Mapping[str, str], server: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -131,23 +131,27 @@ def _wait_for(environ: Mapping[str, str], server: "subprocess.Popen[bytes]", log
     raise NoEngineError(f"dockerd does not start here:\n{log.read_text(errors='replace')[-2000:]}")
 
 
-def _forget(folder: Path, *, is_bridge_ours: bool) -> None:
-    """Take away what an engine of our own leaves: mounts, files, its bridge and its firewall chains."""
+def _forget(folder: Path, firewall: dict[str, bytes] | None) -> None:
+    """Take away what an engine of our own leaves: mounts, files, its bridge and its rules of the firewall."""
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if f" {folder}/" in line]
     for mount in sorted(mounts, reverse=True):
         subprocess.run(["umount", mount], check=False, capture_output=True)
     shutil.rmtree(folder, ignore_errors=True)
-    if not is_bridge_ours:
-        return
-    subprocess.run(["ip", "link", "delete", "docker0"], check=False, capture_output=True)
+    if firewall is not None:
+        subprocess.run(["ip", "link", "delete", "docker0"], check=False, capture_output=True)
+        for table, rules in firewall.items():
+            subprocess.run(["iptables-restore", "-T", table], input=rules, check=False, capture_output=True)
+
+
+def _firewall() -> dict[str, bytes] | None:
+    """Return the firewall's rules by table, as they are before an engine; None where another one has put its own in."""
+    if Path("/sys/class/net/docker0").exists():
+        return None
+    rules = {}
     for table in ("filter", "nat"):
-        rules = subprocess.run(["iptables", "-t", table, "-S"], check=False, capture_output=True, text=True).stdout
-        ours = [line.split() for line in rules.splitlines() if "DOCKER" in line]
-        for line in (words for words in ours if words[0] == "-A"):
-            subprocess.run(["iptables", "-t", table, "-D", *line[1:]], check=False, capture_output=True)
-        for act in ("-F", "-X"):
-            for line in (words for words in ours if words[0] == "-N"):
-                subprocess.run(["iptables", "-t", table, act, line[1]], check=False, capture_output=True)
+        subprocess.run(["iptables", "-t", table, "-S"], check=False, capture_output=True)  # or an empty one is not told
+        rules[table] = subprocess.run(["iptables-save", "-t", table], check=False, capture_output=True).stdout
+    return rules
 
 
 def have_base_images(found: Engine) -> None:
