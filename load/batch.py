@@ -17,6 +17,7 @@ from etl_pipeline.contracts.values import Conformed, Landed
 from etl_pipeline.core.errors import SetAsideError, StopRunError
 from etl_pipeline.core.failpoints import reached
 from etl_pipeline.core.names import Schemas
+from load.bulk_indexes import BulkIndexes
 from load.copying import copy_block
 from load.direct import DirectLane, without
 from load.pieces import Ended, FileTally, Piece
@@ -106,7 +107,8 @@ class Batch:
         self._run("select {{ silver }}.open_work()")
         self._run("insert into {{ ops }}.batch (run_id, token) values (%s, %s) returning known", (run_id, token))
         self.known = self._one()
-        self._direct = DirectLane(self._cursor, schemas, self.known)
+        self._indexes = BulkIndexes(self._cursor, schemas)
+        self._direct = DirectLane(self._cursor, schemas, self.known, self._indexes)
         self._staging = Staging(self._cursor)
         self.files = 0
         self.records = 0
@@ -132,6 +134,10 @@ class Batch:
 
     def _table(self, layer: str, name: str) -> sql.Composable:
         return sql.Identifier(getattr(self._schemas, layer), name)
+
+    def expect(self, coming: int) -> None:
+        """Get ready for so many bytes of new files."""
+        self._indexes.expect(coming)
 
     # -- files ------------------------------------------------------------------------------------------
 
@@ -305,6 +311,8 @@ class Batch:
         """
         reached("batch.staged")
         log.info("copying, beside the reading: %.2f s", self._seconds_copying)
+        self._turns.wait()
+        self._indexes.take_up()
         for table in sorted(self._staging.filled):
             self._run("select {{ silver }}.know_size(%s)", (table,))
         ranges = self._direct.ranges

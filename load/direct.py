@@ -17,6 +17,7 @@ from psycopg2 import extensions, sql
 from etl_pipeline.contracts.facts import FACT_KINDS, KEYED, FactKind, silver_columns
 from etl_pipeline.contracts.values import Conformed
 from etl_pipeline.core.names import Schemas
+from load.bulk_indexes import BulkIndexes
 from load.copying import copy_rows
 from load.known import KnownKeys
 from load.pieces import Piece
@@ -39,12 +40,12 @@ class DirectLane:
         repeated: how many records said only what was known.
     """
 
-    def __init__(self, cursor: extensions.cursor, schemas: Schemas, known: int) -> None:
+    def __init__(self, cursor: extensions.cursor, schemas: Schemas, known: int, indexes: BulkIndexes) -> None:
         """Use the cursor of load `known`."""
         self._cursor = cursor
         self._schemas = schemas
         self._known = known
-        self._known_keys = KnownKeys(cursor, schemas, known)
+        self._known_keys = KnownKeys(cursor, schemas, known, indexes)
         self.ranges: list[tuple[int, int]] = []
         self.repeated = 0
         self._codes: dict[str, dict[str, int]] = {"product": {}, "location": {}}

@@ -9,20 +9,24 @@ import pyarrow.compute as pc
 from psycopg2 import extensions
 
 from etl_pipeline.core.names import Schemas
+from load.bulk_indexes import BulkIndexes
 from load.pieces import Piece
 
 SEPARATOR = "\x1f"
 """Between the parts of a key, and between keys on their way to the server; what holds one is decided about there."""
 HASH_KEY = "systock keys num"
+FEW = 0.05
+"""Up to this share of a chunk is left to be decided about later, rather than looked up while the indexes are down."""
 LISTS = ("epoch", "document", "line", "content_hash")
 
 
 class KnownKeys:
     """Asks the warehouse about keys, within a load's transaction; of feeds without history it remembers them itself."""
 
-    def __init__(self, cursor: extensions.cursor, schemas: Schemas, known: int) -> None:
+    def __init__(self, cursor: extensions.cursor, schemas: Schemas, known: int, indexes: BulkIndexes) -> None:
         """Use the cursor of load `known`."""
         self._cursor = cursor
+        self._indexes = indexes
         self._schemas = schemas
         self._known = known
         self._has_history: dict[int, bool] = {}
@@ -89,6 +93,10 @@ class KnownKeys:
         again, known = np.zeros(len(asked), dtype=bool), np.zeros(len(asked), dtype=bool)
         if not asked.any():
             return again, known
+        if self._indexes.are_down:
+            if asked.mean() <= FEW:
+                return again, asked.copy()
+            self._indexes.take_up()
         wanted = records.filter(pa.array(asked))
         lists = [SEPARATOR.join(wanted[name].to_pylist()) + SEPARATOR for name in LISTS]
         if any(text.count(SEPARATOR) != wanted.num_rows for text in lists):

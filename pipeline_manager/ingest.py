@@ -148,6 +148,7 @@ class Ingest:
 
     def _try_batch(self, tasks: list[Task], token: str, told: Callable[[str], None], sent: list[Tallies]) -> Tallies:
         batch = self._warehouse.begin(self.run_id, token)
+        batch.expect(sum(task.landed.size_bytes for task in tasks if not task.is_again))
         self._drift = DriftNotes(self._feeds, self._bronze)
         try:
             files, aside = self._stage_all(batch, tasks, told)
