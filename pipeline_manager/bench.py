@@ -8,7 +8,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -93,18 +93,31 @@ def parsed_parts(text: str) -> list[str]:
     return [part for part in PARTS if part in asked or not asked]
 
 
-def measure(wanted: Wanted, folder: Path, progress: Progress) -> Bench:
-    """Measure what is wanted, one after the other, each in a database of its own on one server."""
+def measure(wanted: Wanted, folder: Path, progress: Progress, keep: Callable[[Bench], object]) -> Bench:
+    """Measure what is wanted, one after the other, each in a database of its own on one server.
+
+    Args:
+        wanted: which parts, and how large.
+        folder: for what is loaded.
+        progress: told of each step.
+        keep: given what was found after each part: hours of measuring do not go with a part that fails.
+    """
     with bench_server(folder / "postgres") as server:
         bench = _Measuring(wanted, folder, progress, server, Bench(_machine(server)))
         sizes = wanted.sizes if {"loads", "again", "live"} & set(wanted.parts) else []
-        size_of = {lines: bench.one_size(lines) for lines in sizes}
+        size_of = {}
+        for lines in sizes:
+            size_of[lines] = bench.one_size(lines)
+            keep(bench.found)
         if "again" in wanted.parts:
             products = min(max([MASTER, *sizes]), MOST_MASTER)
             progress.step(f"a full extract of {products:,} products, and the next day's")
             bench.found.again.append(measure_full_extract(server, products, folder))
+            keep(bench.found)
         if "feeds" in wanted.parts:
-            bench.feeds(copied_bytes_per_second(bench.found.loads, size_of))
+            for records in wanted.records:
+                bench.feeds(records, copied_bytes_per_second(bench.found.loads, size_of))
+                keep(bench.found)
         if "valuation" in wanted.parts:
             progress.step("valuation")
             bench.found.valuation = measure_valuation(create_database(server, "valuation"))
@@ -186,12 +199,11 @@ class _Measuring:
         drop_database(self.server, "bare")
         return found
 
-    def feeds(self, bytes_per_second: float | None) -> None:
-        """Load all feeds of simulated retailers; beside them, what a bare COPY does in a second."""
-        for records in self.wanted.records:
-            self.progress.step(f"the simulated retailer, about {records:,} records")
-            measured = measure_feeds(self.server, records, self.folder, bytes_per_second=bytes_per_second)
-            self.found.feeds.append(measured)
+    def feeds(self, records: int, bytes_per_second: float | None) -> None:
+        """Load all feeds of a simulated retailer; beside them, what a bare COPY does in a second."""
+        self.progress.step(f"the simulated retailer, about {records:,} records")
+        measured = measure_feeds(self.server, records, self.folder, bytes_per_second=bytes_per_second)
+        self.found.feeds.append(measured)
 
 
 def _apart(server: EmbeddedServer, folder: Path, name: str) -> str:
@@ -216,7 +228,7 @@ def run_bench(sizes: str, records: str, only: str, out: Path, progress: Progress
         sys.stderr.write(NO_PEER + "\n")
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="systock_bench_") as folder:
-        found = measure(wanted, Path(folder), progress)
+        found = measure(wanted, Path(folder), progress, partial(write_results, out=out))
     show(found, Console(highlight=False))
     written = write_results(found, out)
     sys.stdout.write(f"Written to {' and '.join(str(path) for path in written)}.\n")
