@@ -77,10 +77,6 @@ class EmbeddedServer:
         Raises:
             StopRunError: it does not start; the text says why and what to do.
         """
-        if os.name != "posix":
-            raise StopRunError(
-                "The embedded server needs Linux or macOS. Set SYSTOCK_DATABASE_URL, or use WSL or Docker."
-            )
         home, identity = settle(data_dir.resolve())
         server = cls(home, home / "run", ephemeral, identity)
         with _locked(home / "start.lock", identity):

@@ -14,6 +14,11 @@ from etl_pipeline.core.errors import UsageError, WarehouseError
 
 DONE, STOPPED, WRONG_USE, SET_ASIDE, BREACHED = 0, 1, 2, 3, 4
 
+NOT_ON_WINDOWS = (
+    "SyStock runs on Linux and macOS. On Windows, use it within WSL 2 or in containers: docs/operations.md, "
+    '"Where it runs".'
+)
+
 
 def exit_with(code: int) -> NoReturn:
     """End the command."""
@@ -65,6 +70,8 @@ def command_errors(*, as_json: bool = False) -> Iterator[None]:
 
     set_up_logging("WARNING")
     try:
+        if sys.platform == "win32":
+            raise UsageError(NOT_ON_WINDOWS)
         yield
     except UsageError as error:
         _say(_told(error), WRONG_USE, as_json=as_json)

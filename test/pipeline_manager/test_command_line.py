@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from pipeline_manager.console import command_errors
 from test.pipeline_manager.small_retailer import HEADERS, MASTERS, write_feeds, write_files
 from test.pipeline_manager.test_named_cases import move, stock
 from test.pipeline_manager.test_order_independence import assert_same, load
@@ -234,6 +235,15 @@ def test_every_command_has_help_with_an_example(terminal):
         code, out, _ = terminal.systock(*command, "--help")
         assert code == 0, command
         assert "Example" in out or "Start with" in out, command
+
+
+@pytest.mark.fast
+def test_on_windows_a_command_says_where_it_runs_instead(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(SystemExit) as ended, command_errors():
+        raise AssertionError("it went on")
+    monkeypatch.undo()
+    assert (ended.value.code, "WSL 2" in capsys.readouterr().err) == (2, True)
 
 
 HEAVY = {
