@@ -16,6 +16,30 @@ START = Path(__file__).resolve().parents[2] / "data_warehouse" / "bi" / "start.s
 PATIENCE = 400.0  # seconds: the first start makes Superset's own database
 
 
+class Asking:
+    """Somebody who is logged in as the administrator and asks over the API."""
+
+    def __init__(self, address: str, password: str) -> None:
+        self.address = address
+        self._session = requests.Session()
+        who = {"username": "admin", "password": password, "provider": "db", "refresh": False}
+        answer = requests.post(f"{address}/api/v1/security/login", json=who, timeout=60)
+        answer.raise_for_status()
+        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def ask(self, path: str) -> Any:
+        """Return what an address of the API answers, as JSON."""
+        answer = self._session.get(f"{self.address}/api/v1/{path}", timeout=120)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:1000]}"
+        return answer.json()
+
+    def rows_by_chart(self) -> dict[str, int]:
+        """Return how many rows each chart gets."""
+        charts = self.ask("chart/?q=(page_size:100)")["result"]
+        told = {chart["slice_name"]: self.ask(f"chart/{chart['id']}/data/")["result"] for chart in charts}
+        return {name: sum(answer["rowcount"] for answer in answers) for name, answers in told.items()}
+
+
 class Superset:
     """A server of its own folder, with secrets that live as long as it does."""
 
@@ -33,7 +57,7 @@ class Superset:
             "SYSTOCK_BI_BIND": self.address.removeprefix("http://"),
             "SYSTOCK_BI_URL": warehouse_url,
         }
-        self._session = requests.Session()
+        self._asking: Asking | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -48,10 +72,7 @@ class Superset:
             assert self._process.poll() is None, f"Superset did not start:\n{self.told()[-3000:]}"
             assert time.monotonic() < deadline, f"Superset is not well after {PATIENCE:.0f} s:\n{self.told()[-3000:]}"
             time.sleep(1)
-        who = {"username": "admin", "password": self.password, "provider": "db", "refresh": False}
-        answer = requests.post(f"{self.address}/api/v1/security/login", json=who, timeout=60)
-        answer.raise_for_status()
-        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        self._asking = Asking(self.address, self.password)
 
     def stop(self) -> int | None:
         """End the server and what it started; return its exit code."""
@@ -68,9 +89,12 @@ class Superset:
 
     def ask(self, path: str) -> Any:
         """Return what an address of the API answers, as JSON."""
-        answer = self._session.get(f"{self.address}/api/v1/{path}", timeout=120)
-        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:1000]}"
-        return answer.json()
+        return self.as_admin.ask(path)
+
+    @property
+    def as_admin(self) -> Asking:
+        assert self._asking is not None, "it is not started"
+        return self._asking
 
     def told(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
