@@ -36,11 +36,11 @@ END = '\nexport -p > "$STATE"\n'
 
 @dataclass(frozen=True)
 class Step:
-    """A command of a document, and the lines that it shows below it."""
+    """A command of a document, and the lines that it shows below it; None where it shows commands only."""
 
     where: str
     command: str
-    shown: list[str]
+    shown: list[str] | None
 
 
 def steps(document: str) -> Iterator[Step]:
@@ -51,7 +51,7 @@ def steps(document: str) -> Iterator[Step]:
             continue
         first = text.count("\n", 0, fence.start("body")) + 1
         if fence["kind"] == "bash":
-            yield Step(f"{document}, line {first}", fence["body"], [])
+            yield Step(f"{document}, line {first}", fence["body"], None)
             continue
         for block in re.split(r"^\$ ", fence["body"], flags=re.MULTILINE)[1:]:
             lines = block.splitlines()
@@ -65,10 +65,15 @@ def masked(line: str) -> str:
     return line.rstrip()
 
 
-def is_shown(line: str, output: list[str]) -> bool:
-    """Tell whether a line of a document is in the output; an ellipsis stands for whatever was left out."""
-    wanted = re.compile(".*".join(re.escape(part) for part in masked(line).split("…")))
-    return any(wanted.fullmatch(found) for found in output)
+def is_told(shown: list[str], output: str) -> bool:
+    """Tell whether a document shows an output as it came; an ellipsis stands for what was left out of it."""
+    lines = [masked(line) for line in "\n".join(shown).strip("\n").splitlines()]
+    wanted = "".join(
+        r"(?:.*\n)*" if line == "…" else ".*".join(re.escape(part) for part in line.split("…")) + r"\n"
+        for line in lines
+    )
+    came = "".join(f"{masked(line)}\n" for line in output.strip("\n").splitlines())
+    return re.fullmatch(wanted, came) is not None
 
 
 @pytest.fixture
@@ -117,10 +122,9 @@ def test_the_commands_of_the_tour_run_in_their_order_and_print_what_is_shown(clo
         if done.returncode:
             wrong.append(f"{step.where}: exit code {done.returncode} of: {step.command}\n{done.stdout}")
             break
-        output = [masked(line) for line in done.stdout.splitlines()]
-        missing = [line for line in step.shown if line.strip() not in ("", "…") and not is_shown(line, output)]
-        if missing:
-            wrong.append(f"{step.where}: {step.command}\nnot printed: {missing}\nprinted:\n{done.stdout}")
+        if step.shown is not None and not is_told(step.shown, done.stdout):
+            shown = "\n".join(step.shown)
+            wrong.append(f"{step.where}: {step.command}\nshown:\n{shown}\nprinted:\n{done.stdout}")
     if os.environ.get("KEEP_TOUR"):
         Path(os.environ["KEEP_TOUR"]).write_text("\n".join(kept), encoding="utf-8")
     assert not wrong, "\n\n".join(wrong)
