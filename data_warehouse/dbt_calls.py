@@ -1,5 +1,6 @@
 """Calls dbt on the project of gold, in this process. Importing it and reading the project take seconds."""
 
+import importlib.util
 import json
 import os
 import threading
@@ -12,9 +13,13 @@ from psycopg2 import extensions
 
 from data_warehouse.gold_outcome import NodeOutcome, refuse_failures
 from data_warehouse.gold_project import PROJECT
-from etl_pipeline.core.errors import StopRunError
+from etl_pipeline.core.errors import StopRunError, UsageError
 from etl_pipeline.core.names import LAYERS, Schemas
 
+_SNOWFLAKE_SECRETS = {
+    name: f"DBT_ENV_SECRET_{name}" for name in ("SNOWFLAKE_PASSWORD", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE")
+}
+"""What dbt keeps out of its logs, by the name under which it does so."""
 _one_at_a_time = threading.Lock()  # dbt keeps its settings in globals
 
 
@@ -22,16 +27,47 @@ def run_dbt(
     command: str, connection: extensions.connection, schemas: Schemas, target_dir: Path
 ) -> tuple[NodeOutcome, ...]:
     """Run one dbt command on a warehouse; return the outcome of each node, or raise StopRunError."""
+    return _run([command], schemas, _environment(connection, schemas.role), target_dir)
+
+
+def run_dbt_on_snowflake(
+    command: str, account: Mapping[str, str], schemas: Schemas, target_dir: Path
+) -> tuple[NodeOutcome, ...]:
+    """Run one dbt command on Snowflake; return the outcome of each node, or raise StopRunError.
+
+    Args:
+        command: dbt's word.
+        account: SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, SNOWFLAKE_DATABASE and what else the connection needs, by the names
+            of the environment's variables.
+        schemas: the environment.
+        target_dir: a folder of this environment's own for what dbt writes.
+
+    Raises:
+        UsageError: dbt-snowflake is not installed.
+        StopRunError: a node failed.
+    """
+    if importlib.util.find_spec("dbt.adapters.snowflake") is None:
+        raise UsageError("Gold on Snowflake needs dbt-snowflake: pip install 'systock[snowflake]'")
+    names = {name: _SNOWFLAKE_SECRETS.get(name, name) for name in account if name.startswith("SNOWFLAKE_")}
+    environment = {given: account[name] for name, given in names.items()}
+    return _run([command, "--target", "snowflake"], schemas, environment, target_dir)
+
+
+def _run(
+    command: Sequence[str], schemas: Schemas, environment: Mapping[str, str], target_dir: Path
+) -> tuple[NodeOutcome, ...]:
     variables = {f"{layer}_schema": str(getattr(schemas, layer)) for layer in LAYERS}
-    outcome = call_dbt([command], variables, _environment(connection, schemas.role), target_dir)
+    outcome = call_dbt(command, variables, environment, target_dir)
     results = getattr(outcome.result, "results", None)
     if results is None:
-        raise StopRunError(f"dbt {command} did not start: {outcome.exception}. Mend data_warehouse/gold and run again.")
+        raise StopRunError(
+            f"dbt {command[0]} did not start: {outcome.exception}. Mend data_warehouse/gold and run again."
+        )
     nodes = tuple(
         NodeOutcome(r.node.name, str(r.node.resource_type), str(r.status), r.execution_time, r.message or "")
         for r in results
     )
-    refuse_failures(command, nodes)
+    refuse_failures(command[0], nodes)
     return nodes
 
 

@@ -5,20 +5,29 @@ Views are rebuilt only when the project has changed: its hash is kept in `ops.se
 
 import logging
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
 import psycopg2
 from psycopg2 import extensions
 
-from data_warehouse.dbt_calls import run_dbt
+from data_warehouse.dbt_calls import run_dbt, run_dbt_on_snowflake
 from data_warehouse.gold_compiled import compiled_gold
 from data_warehouse.gold_in_sql import check_views, deploy_views
 from data_warehouse.gold_outcome import GoldReport, NodeOutcome
 from data_warehouse.gold_project import PROJECT, gold_version, gold_views
 from etl_pipeline.core.names import Schemas
 
-__all__ = ["PROJECT", "build_gold", "gold_is_deployed", "gold_version", "gold_views", "run_gold_tests"]
+__all__ = [
+    "PROJECT",
+    "build_gold",
+    "build_on_snowflake",
+    "gold_is_deployed",
+    "gold_version",
+    "gold_views",
+    "run_gold_tests",
+]
 log = logging.getLogger(__name__)
 GOLD_LOCK = 7_310_002
 
@@ -76,6 +85,30 @@ def run_gold_tests(url: str, schemas: Schemas, *, target_dir: Path) -> GoldRepor
         connection.autocommit = True
         nodes = _test(url, connection, schemas, target_dir)
     return GoldReport(False, nodes, time.monotonic() - started)
+
+
+def build_on_snowflake(
+    account: Mapping[str, str], schemas: Schemas, *, target_dir: Path, run_tests: bool, views: bool = True
+) -> GoldReport:
+    """Build gold's views on Snowflake, over what was shipped there, and run their tests if wanted.
+
+    Args:
+        account: how Snowflake is reached, by the names of the environment's variables: SNOWFLAKE_ACCOUNT, _USER,
+            _PASSWORD or _PRIVATE_KEY_PATH and _PRIVATE_KEY_PASSPHRASE, _ROLE, _WAREHOUSE, _DATABASE; for a server that
+            is not Snowflake's own _HOST, _PORT and _PROTOCOL.
+        schemas: the environment.
+        target_dir: a folder of this environment's own for what dbt writes; not PostgreSQL's.
+        run_tests: run the data tests of the project too.
+        views: build the views; without it only the tests are run.
+
+    Raises:
+        UsageError: dbt-snowflake is not installed.
+        StopRunError: a model or a test failed; the text names it.
+    """
+    started = time.monotonic()
+    words = {(True, True): ("build",), (True, False): ("run",), (False, True): ("test",)}.get((views, run_tests), ())
+    nodes = tuple(node for word in words for node in run_dbt_on_snowflake(word, account, schemas, target_dir))
+    return GoldReport(views, nodes, time.monotonic() - started)
 
 
 def _deploy(connection: extensions.connection, schemas: Schemas, target_dir: Path) -> tuple[NodeOutcome, ...]:

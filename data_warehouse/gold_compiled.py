@@ -65,6 +65,19 @@ class CompiledTest:
 
 
 @dataclass(frozen=True)
+class CompiledAnswer:
+    """What a function of this database answers, as gold on Snowflake reads it: as a table of its name in gold.
+
+    Attributes:
+        name: the table's name.
+        query: SQL that gives its rows here, with marks for the schemas.
+    """
+
+    name: str
+    query: str
+
+
+@dataclass(frozen=True)
 class CompiledGold:
     """The project, compiled.
 
@@ -73,12 +86,14 @@ class CompiledGold:
         dbt: the version of dbt that made it.
         views: in an order in which each finds the views that it reads.
         tests: by name.
+        answers: what is shipped to Snowflake beside the tables that gold reads, by name.
     """
 
     version: str
     dbt: str
     views: tuple[CompiledView, ...]
     tests: tuple[CompiledTest, ...]
+    answers: tuple[CompiledAnswer, ...]
 
 
 class _NotPlainError(Exception):
@@ -123,7 +138,7 @@ def compile_gold(target_dir: Path) -> CompiledGold | None:
 def as_text(gold: CompiledGold) -> str:
     """Return a compiled project as JSON in which SQL is a list of lines, so that changes can be read."""
     whole = asdict(gold)
-    for part in (*whole["views"], *whole["tests"]):
+    for part in (*whole["views"], *whole["tests"], *whole["answers"]):
         part["query"] = part["query"].split("\n")
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
@@ -134,14 +149,15 @@ def read_compiled(path: Path) -> CompiledGold | None:
         whole = json.loads(path.read_text(encoding="utf-8"))
         views = tuple(CompiledView(**v | {"query": "\n".join(v["query"])}) for v in whole["views"])
         tests = tuple(CompiledTest(t["name"], "\n".join(t["query"])) for t in whole["tests"])
-        return CompiledGold(whole["version"], whole["dbt"], views, tests)
+        answers = tuple(CompiledAnswer(a["name"], "\n".join(a["query"])) for a in whole["answers"])
+        return CompiledGold(whole["version"], whole["dbt"], views, tests, answers)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _from_manifest(manifest: Mapping[str, Any], wanted: str) -> CompiledGold:
     nodes: dict[str, dict[str, Any]] = manifest["nodes"]
-    others = {node["resource_type"] for node in nodes.values()} - {"model", "test"}
+    others = {node["resource_type"] for node in nodes.values()} - {"model", "test", "analysis"}
     if others or manifest["unit_tests"] or _overrides(manifest["macros"]):
         raise _NotPlainError
     reads = {
@@ -149,10 +165,14 @@ def _from_manifest(manifest: Mapping[str, Any], wanted: str) -> CompiledGold:
         for name, node in sorted(nodes.items())
     }
     models = [nodes[name] for name in TopologicalSorter(reads).static_order()]
-    tests = sorted((node for node in models if node["resource_type"] == "test"), key=lambda node: str(node["name"]))
+    tests, asked = (
+        sorted((node for node in models if node["resource_type"] == kind), key=lambda node: str(node["name"]))
+        for kind in ("test", "analysis")
+    )
+    answers = tuple(CompiledAnswer(str(node["name"]), _marked(node["compiled_code"])) for node in asked)
     views = [node for node in models if node["resource_type"] == "model" and not _is_inside(node)]
     return CompiledGold(
-        wanted, str(manifest["metadata"]["dbt_version"]), tuple(map(_view, views)), tuple(map(_test, tests))
+        wanted, str(manifest["metadata"]["dbt_version"]), tuple(map(_view, views)), tuple(map(_test, tests)), answers
     )
 
 

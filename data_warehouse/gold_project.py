@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 PROJECT = Path(__file__).parent / "gold"
-_PARTS = ("dbt_project.yml", "macros/**/*.sql", "models/**/*", "tests/**/*.sql")
+_PARTS = ("dbt_project.yml", "macros/**/*.sql", "models/**/*", "answers/*.sql", "tests/**/*.sql")
 
 
 def gold_version(project: Path | None = None) -> str:

@@ -45,6 +45,33 @@ dbt build --profiles-dir . --target-path /tmp/gold --log-path /tmp/gold \\
 dbt source freshness --profiles-dir . --target-path /tmp/gold --log-path /tmp/gold   # has a load run lately?
 ```
 
+## Two engines
+
+The project builds on PostgreSQL (target `warehouse`) and on Snowflake (target `snowflake`, dbt-snowflake; over what is
+shipped there), from one text. A model is written in what both have in common:
+
+- `case when` inside the aggregate, no `filter (where ...)`; `row_number()`, no `distinct on`; no `window` clause; no
+  correlated subquery in the list of columns; no comparison of rows; `(values ...)` joined and not `lateral`;
+- no name that is a reserved word of either (`start`, `check`); `nulls last` written where nulls may be;
+- where the engines differ, a macro of `macros/` named by what is meant, with a body for each (`adapter.dispatch`), so
+  that what PostgreSQL is given stays as quick as it was.
+
+What differs, and what stands for it: `greatest_known()` passes nulls over (Snowflake's own `greatest` is null then);
+`exact()` keeps decimals (a bare `numeric` of Snowflake has none); `plain()`, around every number that is shown, makes
+it exact again, for roots and powers are floating there; `whole_part()` (Snowflake divides whole numbers to decimals);
+`as_text()` for a number within a sentence; `local()`, `days_after()`, `minutes_before()`, `seconds_between()` (an
+instant is a timestamp without a zone there, holding UTC); `forever()` and `before_all()` (the last microsecond of 9999
+and the first day of year 1 stand for the infinities); `listed()`, `words()`, `each_of()`, `readable()`, `holds_word()`;
+`reserved()`.
+
+Some views ask functions of the database. Snowflake is sent their answers, as tables of the functions' names in the gold
+schema: `answers/*.sql` has the question of each (`count_variance`, `feed_freshness_at`, `feed_gap_at`, `stock_as_of`),
+and dbt compiles it for PostgreSQL like a view. The moving average of stock, an aggregate of ours, is there the sum of
+its changes (`silver.value_entry`).
+
+Division has 12 decimals on Snowflake and 16 significant digits or more on PostgreSQL; what is shown of a quotient is
+rounded to 6 at most, so the two differ only where a quotient lies within 10^-12 of a half of the last digit.
+
 ## Snapshots
 
 Sealed business days, beside the views: `gold.snapshot` (one row per kind, business date and version),

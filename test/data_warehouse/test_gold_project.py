@@ -53,7 +53,9 @@ def test_a_view_has_a_header_and_ends_in_a_cte_of_its_name(path):
 @pytest.mark.fast
 def test_no_password_is_written_in_the_project():
     profile = (PROJECT / "profiles.yml").read_text(encoding="utf-8")
-    assert re.findall(r"password: (.*)", profile) == ["\"{{ env_var('DBT_ENV_SECRET_SYSTOCK_PASSWORD', '') }}\""]
+    secrets = re.findall(r"(?:password|passphrase): (.*)", profile)
+    assert len(secrets) == 3
+    assert all(re.fullmatch(r"\"{{ env_var\('DBT_ENV_SECRET_\w+', ''\) }}\"", secret) for secret in secrets)
     assert "send_anonymous_usage_stats: false" in (PROJECT / "dbt_project.yml").read_text(encoding="utf-8")
 
 

@@ -121,6 +121,41 @@ def _insert_from_the_source() -> None:
             setattr(holder, "merge", merge)  # noqa: B010 - a module of somebody else, as far as mypy knows
 
 
+def _take_comments_with_apostrophes() -> None:
+    """A view's comment may hold an apostrophe: it was put into a statement as it stands."""
+    from fakesnow import info_schema
+
+    insert = info_schema.insert_table_comment_sql
+
+    def quoted(catalog: str, schema: str, table: str, comment: str) -> str:
+        return insert(catalog, schema, table, comment.replace("'", "''"))
+
+    setattr(info_schema, "insert_table_comment_sql", quoted)  # noqa: B010 - mypy takes it for another function
+
+
+def _add_numbers_up_exactly() -> None:
+    """SUM and AVG of a number are exact: everything was made a double first, for the sake of numbers kept as text."""
+    import fakesnow.transforms
+
+    def unchanged(statement: Any) -> Any:
+        return statement
+
+    setattr(fakesnow.transforms, "numeric_agg_implicit_cast", unchanged)  # noqa: B010 - as above
+
+
+def _trim_what_is_named() -> None:
+    """RTRIM(text, '0') takes zeros off the end: which characters, and at which end, was forgotten."""
+    import fakesnow.transforms
+    from sqlglot import exp
+
+    def trimmed(statement: Any) -> Any:
+        if isinstance(statement, exp.Trim):
+            statement.set("this", exp.cast(statement.this, "varchar"))
+        return statement
+
+    setattr(fakesnow.transforms, "trim_cast_varchar", trimmed)  # noqa: B010 - as above
+
+
 _QUALIFIED_TEMPORARY = re.compile(
     r"^(\s*(?:/\*.*?\*/\s*)*create\s+(?:or\s+replace\s+)?)temp(?:orary)?\s+"
     r"((?:table|view)\s+(?:if\s+not\s+exists\s+)?\S+\.\S+)",
@@ -167,6 +202,9 @@ def serve() -> None:
     logging.getLogger("fakesnow.server").setLevel(logging.CRITICAL)
     _keep_null_timestamps()
     _insert_from_the_source()
+    _take_comments_with_apostrophes()
+    _add_numbers_up_exactly()
+    _trim_what_is_named()
     _take_statements_as_snowflake_does()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         sys.stdout.write(f"{listening.getsockname()[1]}\n")

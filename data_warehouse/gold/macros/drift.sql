@@ -3,11 +3,6 @@
     {{ alias }}.shadow_feed_id, {{ alias }}.product_id, {{ alias }}.location_id, {{ alias }}.movement_class
 {%- endmacro %}
 
-{# Whether bytes hold a text of letters, digits and dashes, with no letter or digit right before or after it. #}
-{% macro holds_word(bytes, word) -%}
-    encode({{ bytes }}, 'escape') ~ ('(^|[^[:alnum:]]|\\[0-7]{3})' || regexp_replace({{ word }}, '([^[:alnum:]])', '\\\1', 'g') || '($|[^[:alnum:]])')
-{%- endmacro %}
-
 {# The standing movements of a role, with the feed that tells them and the business day of their place. #}
 {% macro drift_movement(role) -%}
     select
@@ -29,8 +24,7 @@
         r.document,
         r.line,
         cast(
-            (m.event_time - make_interval(mins => coalesce(d.day_close_minutes, 0)))
-            at time zone coalesce(d.zone, z.value, 'UTC') as date
+            {{ local(minutes_before('m.event_time', 'coalesce(d.day_close_minutes, 0)'), "coalesce(d.zone, z.value, 'UTC')") }} as date
         ) as business_date
     from {{ source('silver', 'fact_movement') }} as m
     inner join {{ source('silver', 'record') }} as r on m.record_id = r.record_id

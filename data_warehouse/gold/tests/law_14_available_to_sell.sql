@@ -6,4 +6,4 @@ select
     sellable,
     available_to_sell
 from {{ ref('availability') }}
-where available_to_sell < 0 or available_to_sell > greatest(0, sellable)
+where available_to_sell < 0 or available_to_sell > {{ greatest_known() }}(0, sellable)

@@ -107,7 +107,7 @@ authority as (
         l.shadow_feed_id,
         l.location_id,
         l.movement_class,
-        string_agg(distinct f.feed, ', ' order by f.feed) as authority_feeds
+        {{ listed('f.feed', distinct=true) }} as authority_feeds
     from line as l
     inner join {{ source('ops', 'feed') }} as f on l.feed_id = f.feed_id
     where not l.is_shadow

@@ -19,7 +19,7 @@ item as (
         currency,
         base_unit
     from {{ source('silver', 'dim_product') }}
-    where valid_to = 'infinity'
+    where valid_to = {{ forever() }}
 ),
 
 named as (

@@ -64,7 +64,7 @@ awaited as (
     cross join latest as t
     where
         f.every_hours is not null
-        and a.event_time + make_interval(secs => 3600 * (f.every_hours + coalesce(f.grace_hours, 0))) > t.as_of
+        and {{ hours_after('a.event_time', '(f.every_hours + coalesce(f.grace_hours, 0))') }} > t.as_of
 ),
 
 set_aside as (
@@ -74,7 +74,7 @@ set_aside as (
         f.sha256,
         q.record_no,
         q.file_id,
-        q.raw
+        {{ escaped('q.raw') }} as raw_text
     from {{ source('silver', 'quarantine') }} as q
     inner join {{ source('bronze', 'file') }} as f on q.file_id = f.file_id
     where
@@ -88,7 +88,7 @@ wanted as (
         o.other_feed_id,
         a.location_code,
         a.business_date,
-        trim_scale(abs(a.quantity)) as pieces
+        {{ plain('abs(a.quantity)') }} as pieces
     from alone as a
     inner join other as o on a.number = o.number
     where a.number not in (select w.number from awaited as w)
@@ -106,14 +106,14 @@ named as (
     from wanted as w
     inner join set_aside as s on w.other_feed_id = s.feed_id
     where
-        {{ holds_word('s.raw', 'w.location_code') }}
-        and {{ holds_word('s.raw', 'cast(w.pieces as text)') }}
+        {{ holds_word('s.raw_text', 'w.location_code') }}
+        and {{ holds_word('s.raw_text', as_text('w.pieces')) }}
         and (
-            cast(s.logical_time at time zone 'UTC' as date) = w.business_date
-            or {{ holds_word('s.raw', "to_char(w.business_date, 'YYYY-MM-DD')") }}
-            or {{ holds_word('s.raw', "to_char(w.business_date, 'YYYYMMDD')") }}
-            or {{ holds_word('s.raw', "to_char(w.business_date, 'DD/MM/YYYY')") }}
-            or {{ holds_word('s.raw', "to_char(w.business_date, 'DD.MM.YYYY')") }}
+            cast({{ local('s.logical_time', "'UTC'") }} as date) = w.business_date
+            or {{ holds_word('s.raw_text', "to_char(w.business_date, 'YYYY-MM-DD')") }}
+            or {{ holds_word('s.raw_text', "to_char(w.business_date, 'YYYYMMDD')") }}
+            or {{ holds_word('s.raw_text', "to_char(w.business_date, 'DD/MM/YYYY')") }}
+            or {{ holds_word('s.raw_text', "to_char(w.business_date, 'DD.MM.YYYY')") }}
         )
 ),
 
@@ -133,7 +133,7 @@ unmapped_line as (
         o.other_feed_id,
         a.location_code,
         a.business_date,
-        trim_scale(abs(a.quantity)) as pieces,
+        {{ plain('abs(a.quantity)') }} as pieces,
         row_number() over (
             partition by o.other_feed_id, a.location_code, a.business_date, abs(a.quantity)
             order by a.product_code, a.movement_class, a.number
@@ -165,9 +165,7 @@ untold as (
 ),
 
 variance as (
-    select v.*
-    from (select array_agg(distinct u.product_code) as product_codes from untold as u) as w
-    cross join lateral {{ var('gold_schema') }}.count_variance(w.product_codes) as v
+    {{ variance_of_counts('untold') }}
 ),
 
 next_count as (
@@ -211,12 +209,15 @@ drift_alone as (
     select
         a.number,
         case
-            when a.number in (select w.number from awaited as w) then 'late'
-            when a.number in (select u.number from unmapped as u) then 'unmapped_code'
-            when a.number in (select u.number from unrecorded as u) then 'unrecorded'
+            when w.number is not null then 'late'
+            when u.number is not null then 'unmapped_code'
+            when r.number is not null then 'unrecorded'
             else 'missing'
         end as cause
     from alone as a
+    left join awaited as w on a.number = w.number
+    left join unmapped as u on a.number = u.number
+    left join unrecorded as r on a.number = r.number
 )
 
 select * from drift_alone

@@ -1,4 +1,6 @@
 {{ config(materialized='ephemeral') }}
+{% set same_moment = drift_key('l') ~ ', l.business_date, l.quantity, l.event_time, l.order_document, l.order_line' %}
+{% set same_day = drift_key('u') ~ ', u.business_date, u.quantity' %}
 -- drift_leftover: lines that have no line of the same day and quantity on the other side.
 -- Lines of equal quantity are matched one to one within product, place, class and business day: first those of the
 -- same instant and order line, then any. What is matched is the same goods, or adds up as if it were.
@@ -23,34 +25,23 @@ odd as (
     select
         l.*,
         row_number() over (
-            partition by
-                {{ drift_key('l') }}, l.business_date, l.quantity, l.event_time, l.order_document, l.order_line,
-                l.is_shadow
+            partition by {{ same_moment }}, l.is_shadow
             order by l.document, l.line, l.feed_id
         ) as place,
-        sum(case when l.is_shadow then 0 else 1 end) over same_moment as authority_lines,
-        sum(case when l.is_shadow then 1 else 0 end) over same_moment as shadow_lines,
-        min(l.document) over same_side as first_document,
-        max(l.document) over same_side as last_document
+        sum(case when l.is_shadow then 0 else 1 end) over (partition by {{ same_moment }}) as authority_lines,
+        sum(case when l.is_shadow then 1 else 0 end) over (partition by {{ same_moment }}) as shadow_lines,
+        min(l.document) over (partition by {{ same_moment }}, l.is_shadow) as first_document,
+        max(l.document) over (partition by {{ same_moment }}, l.is_shadow) as last_document
     from weighed as l
     where l.surplus <> 0
-    window
-        same_moment as (
-            partition by
-                {{ drift_key('l') }}, l.business_date, l.quantity, l.event_time, l.order_document, l.order_line
-        ),
-        same_side as (
-            partition by
-                {{ drift_key('l') }}, l.business_date, l.quantity, l.event_time, l.order_document, l.order_line,
-                l.is_shadow
-        )
 ),
 
 unmatched as (
     select
         o.*,
         -- Told once more under another document than its twin, which the other side has told.
-        least(o.authority_lines, o.shadow_lines) > 0 and o.first_document <> o.last_document as is_repeated
+        {{ least_known() }}(o.authority_lines, o.shadow_lines) > 0
+        and o.first_document <> o.last_document as is_repeated
     from odd as o
     where o.place > case when o.is_shadow then o.authority_lines else o.shadow_lines end
 ),
@@ -59,13 +50,12 @@ placed as (
     select
         u.*,
         row_number() over (
-            partition by {{ drift_key('u') }}, u.business_date, u.quantity, u.is_shadow
+            partition by {{ same_day }}, u.is_shadow
             order by u.is_repeated, u.event_time, u.document, u.line, u.feed_id
         ) as place_of_day,
-        sum(case when u.is_shadow then 0 else 1 end) over same_day as authority_left,
-        sum(case when u.is_shadow then 1 else 0 end) over same_day as shadow_left
+        sum(case when u.is_shadow then 0 else 1 end) over (partition by {{ same_day }}) as authority_left,
+        sum(case when u.is_shadow then 1 else 0 end) over (partition by {{ same_day }}) as shadow_left
     from unmatched as u
-    window same_day as (partition by {{ drift_key('u') }}, u.business_date, u.quantity)
 ),
 
 drift_leftover as (

@@ -156,7 +156,7 @@ pair_by_day as (
         min(case when l.is_shadow then null else l.number end) as authority_number,
         min(case when l.is_shadow then l.number end) as shadow_number
     from link as l
-    group by {{ drift_key('l') }}, l.quantity, l.chain_no, (l.link_no + 1) / 2
+    group by {{ drift_key('l') }}, l.quantity, l.chain_no, {{ whole_part('(l.link_no + 1)', '2') }}
     having count(*) = 2
 ),
 

@@ -20,7 +20,7 @@ feed as (
 least_name as (
     select
         file_id,
-        min(name collate "C") as name
+        min({{ by_byte('name') }}) as name
     from {{ source('bronze', 'file_name') }}
     group by file_id
 ),

@@ -14,7 +14,7 @@ latest_instant as (
         coalesce(
             f.as_of,
             (select m.event_time from {{ source('silver', 'latest_movement') }} as m),
-            cast('-infinity' as timestamptz)
+            cast({{ before_all() }} as {{ instant() }})
         ) as as_of
     from latest_file as f
 )

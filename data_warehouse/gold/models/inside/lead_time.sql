@@ -20,7 +20,7 @@ received as (
     select
         f.product_code,
         l.location_code,
-        extract(epoch from s.first_received_at - s.ordered_at) / 86400 as waited_days
+        {{ seconds_between('s.ordered_at', 's.first_received_at') }} / 86400 as waited_days
     from {{ source('silver', 'supply_line') }} as s
     inner join family as f on s.product_id = f.product_id
     inner join location as l on s.location_id = l.location_id

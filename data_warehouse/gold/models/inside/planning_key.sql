@@ -41,7 +41,7 @@ item as (
         is_stocked,
         is_discontinued
     from {{ source('silver', 'dim_product') }}
-    where valid_to = 'infinity'
+    where valid_to = {{ forever() }}
 ),
 
 named_level as (
@@ -114,12 +114,12 @@ told as (
         coalesce(t.line_count, 0) as lead_time_lines,
         case when t.line_count is not null then 'received' when o.lead_time_days is not null then 'offered' end
             as lead_time_source,
-        cast(r.in_stock_days as numeric) / nullif(r.demand_days, 0) as demand_interval,
+        {{ exact('r.in_stock_days') }} / nullif(r.demand_days, 0) as demand_interval,
         -- Of the days on which some left: the variance of how much, over the square of its mean.
         case
             when r.demand_days > 1
                 then round(
-                    greatest(0, (
+                    {{ greatest_known() }}(0, (
                         r.variance_daily * (r.in_stock_days - 1) + r.demand * r.demand / r.in_stock_days
                         - r.demand * r.demand / r.demand_days
                     ) / (r.demand_days - 1))
@@ -162,12 +162,12 @@ planning_key as (
             when o.demand_days is null then 0
             when o.lead_time_mean is null then null
             when o.demand_kind in ('smooth', 'erratic') or o.lead_demand = 0
-                then round(greatest(0, o.z * sqrt(o.lead_variance)), 6)
+                then round({{ greatest_known() }}(0, o.z * sqrt(o.lead_variance)), 6)
             else round(
-                o.lead_demand * greatest(
+                o.lead_demand * {{ greatest_known() }}(
                     0,
                     power(
-                        greatest(
+                        {{ greatest_known() }}(
                             0, 1 - o.lead_variance / (9 * o.lead_demand * o.lead_demand)
                             + o.z * sqrt(o.lead_variance) / (3 * o.lead_demand)
                         ), 3

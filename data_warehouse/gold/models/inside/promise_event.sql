@@ -38,7 +38,7 @@ place as (
         location_code,
         zone
     from {{ source('silver', 'dim_location') }}
-    where valid_to = 'infinity'
+    where valid_to = {{ forever() }}
 ),
 
 setting as (
@@ -52,7 +52,7 @@ told as (
     select
         product_id,
         location_id,
-        cast(0 as numeric) as supply,
+        {{ exact('0') }} as supply,
         open_quantity as demand,
         open_quantity,
         due_at,
@@ -64,10 +64,10 @@ told as (
         product_id,
         location_id,
         open_quantity as supply,
-        cast(0 as numeric) as demand,
+        {{ exact('0') }} as demand,
         open_quantity,
         due_at,
-        cast(null as timestamptz) as expires_at,
+        cast(null as {{ instant() }}) as expires_at,
         feed_id
     from {{ source('silver', 'supply_line') }}
 ),
@@ -79,8 +79,8 @@ dated as (
         t.supply,
         t.demand,
         case
-            when t.feed_id is null then greatest(coalesce(t.due_at, n.as_of), n.as_of)
-            when t.due_at < n.as_of then n.as_of + e.past_due_grace_days * interval '1 day'
+            when t.feed_id is null then {{ greatest_known() }}(coalesce(t.due_at, n.as_of), n.as_of)
+            when t.due_at < n.as_of then {{ days_after('n.as_of', 'e.past_due_grace_days') }}
             else t.due_at
         end as at_time,
         n.as_of,
@@ -96,7 +96,7 @@ dated as (
         t.open_quantity > 0
         and (
             (t.feed_id is null and (t.expires_at is null or t.expires_at > n.as_of))
-            or (t.feed_id is not null and t.due_at >= n.as_of - e.past_due_days * interval '1 day')
+            or (t.feed_id is not null and t.due_at >= {{ days_before('n.as_of', 'e.past_due_days') }})
         )
 ),
 
@@ -107,12 +107,12 @@ promise_event as (
         supply,
         demand,
         case
-            when at_time <= as_of then cast(as_of at time zone zone_name as date)
-            when date_trunc('day', at_time at time zone zone_name) = at_time at time zone zone_name
-                then cast(at_time at time zone zone_name as date)
-            else cast(at_time at time zone zone_name as date) + 1
+            when at_time <= as_of then cast({{ local('as_of', 'zone_name') }} as date)
+            when date_trunc('day', {{ local('at_time', 'zone_name') }}) = {{ local('at_time', 'zone_name') }}
+                then cast({{ local('at_time', 'zone_name') }} as date)
+            else cast({{ local('at_time', 'zone_name') }} as date) + 1
         end as day,
-        cast(as_of at time zone zone_name as date) as today
+        cast({{ local('as_of', 'zone_name') }} as date) as today
     from dated
 )
 

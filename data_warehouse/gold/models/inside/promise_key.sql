@@ -16,13 +16,13 @@ latest as (
 setting as (
     select
         coalesce(max(case when name = 'zone' then value end), 'UTC') as zone_name,
-        coalesce(cast(max(case when name = 'staleness_z' then value end) as numeric), 1.2816) as staleness_z
+        coalesce({{ exact("max(case when name = 'staleness_z' then value end)") }}, 1.2816) as staleness_z
     from {{ source('ops', 'setting') }}
 ),
 
 place as (
     select * from {{ source('silver', 'dim_location') }}
-    where valid_to = 'infinity'
+    where valid_to = {{ forever() }}
 ),
 
 item as (
@@ -30,7 +30,7 @@ item as (
         product_code,
         safety_stock
     from {{ source('silver', 'dim_product') }}
-    where valid_to = 'infinity'
+    where valid_to = {{ forever() }}
 ),
 
 policy_here as (
@@ -103,14 +103,14 @@ promise_key as (
         -- What may have been sold there since its last news, with the certainty that the retailer wants.
         case
             when late_hours > 0
-                then greatest(
+                then {{ greatest_known() }}(
                     0, ceil(mean_daily * late_hours / 24 + staleness_z * sqrt(variance_daily * late_hours / 24))
                 )
             else 0
         end as staleness_reserve,
         late_hours,
         as_of,
-        case when isfinite(as_of) then cast(as_of at time zone zone_name as date) end as today,
+        case when {{ is_dated('as_of') }} then cast({{ local('as_of', 'zone_name') }} as date) end as today,
         known
     from judged
 )

@@ -43,10 +43,10 @@ told as (
     select
         product_id,
         location_id,
-        cast(null as numeric) as reserved,
+        {{ exact('null') }} as reserved,
         false as is_soft,
         cast(null as text) as channel_code,
-        cast(null as timestamptz) as expires_at,
+        cast(null as {{ instant() }}) as expires_at,
         open_quantity,
         known
     from {{ source('silver', 'supply_line') }}
@@ -64,12 +64,12 @@ ordered as (
     select
         f.product_code,
         l.location_code,
-        coalesce(sum(t.reserved) filter (
-            where not t.is_soft and coalesce(t.channel_code, '') <> 'transfer'
+        coalesce(sum(
+            case when not t.is_soft and coalesce(t.channel_code, '') <> 'transfer' then t.reserved end
         ), 0) as reserved_hard,
-        coalesce(sum(t.reserved) filter (where t.is_soft), 0) as reserved_soft,
-        coalesce(sum(t.reserved) filter (
-            where not t.is_soft and t.channel_code = 'transfer'
+        coalesce(sum(case when t.is_soft then t.reserved end), 0) as reserved_soft,
+        coalesce(sum(
+            case when not t.is_soft and t.channel_code = 'transfer' then t.reserved end
         ), 0) as transfer_reserved,
         max(t.known) as known
     from told as t
@@ -90,7 +90,7 @@ summed as (
         coalesce(o.reserved_hard, 0) as reserved_hard,
         coalesce(o.reserved_soft, 0) as reserved_soft,
         coalesce(o.transfer_reserved, 0) as transfer_reserved,
-        greatest(s.known, o.known) as known
+        {{ greatest_known() }}(s.known, o.known) as known
     from stock as s
     full join ordered as o on s.product_code = o.product_code and s.location_code = o.location_code
 ),
@@ -104,7 +104,7 @@ promise_stock as (
         reserved_hard,
         reserved_soft,
         transfer_reserved,
-        greatest(0, sellable - reserved_hard - reserved_soft - transfer_reserved) as available,
+        {{ greatest_known() }}(0, sellable - reserved_hard - reserved_soft - transfer_reserved) as available,
         known
     from summed
 )

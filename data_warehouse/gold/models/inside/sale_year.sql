@@ -22,11 +22,11 @@ setting as (
 
 period as (
     select
-        cast(n.as_of at time zone g.usual_zone as date) - 365 as first_day,
-        cast(n.as_of at time zone g.usual_zone as date) - 1 as last_day
+        cast({{ local('n.as_of', 'g.usual_zone') }} as date) - 365 as first_day,
+        cast({{ local('n.as_of', 'g.usual_zone') }} as date) - 1 as last_day
     from latest as n
     cross join setting as g
-    where isfinite(n.as_of)
+    where {{ is_dated('n.as_of') }}
 ),
 
 standard as (
@@ -74,7 +74,7 @@ sale_year as (
     select
         f.product_code,
         s.currency,
-        (p.last_day - s.business_date) / 7 as weeks_ago,
+        {{ whole_part('(p.last_day - s.business_date)', '7') }} as weeks_ago,
         p.first_day,
         p.last_day,
         sum(case when s.kind = 'sale' then s.quantity else 0 end) as quantity_sold,
@@ -86,7 +86,8 @@ sale_year as (
     from costed as s
     inner join period as p on s.business_date between p.first_day and p.last_day
     inner join family as f on s.product_id = f.product_id
-    group by f.product_code, s.currency, (p.last_day - s.business_date) / 7, p.first_day, p.last_day
+    group by
+        f.product_code, s.currency, {{ whole_part('(p.last_day - s.business_date)', '7') }}, p.first_day, p.last_day
 )
 
 select * from sale_year

@@ -6,7 +6,7 @@
 with
 
 usual as (
-    select coalesce(max(cast(value as numeric)), 0.95) as service_level from {{ source('ops', 'setting') }}
+    select coalesce({{ exact('max(value)') }}, 0.95) as service_level from {{ source('ops', 'setting') }}
     where name = 'service_level'
 ),
 
@@ -29,8 +29,8 @@ turned as (
         is_usual,
         service_level - 0.5 as centred,
         case
-            when least(service_level, 1 - service_level) < 0.02425
-                then sqrt(-2 * ln(least(service_level, 1 - service_level)))
+            when {{ least_known() }}(service_level, 1 - service_level) < 0.02425
+                then sqrt(-2 * ln({{ least_known() }}(service_level, 1 - service_level)))
         end as tail
     from level
 ),

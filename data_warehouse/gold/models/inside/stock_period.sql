@@ -26,7 +26,7 @@ place as (
     from {{ source('silver', 'location_key') }} as l
     cross join setting as g
     left join {{ source('silver', 'dim_location') }} as d
-        on l.location_code = d.location_code and d.valid_to = 'infinity'
+        on l.location_code = d.location_code and d.valid_to = {{ forever() }}
 ),
 
 sealed as (
@@ -84,7 +84,7 @@ came as (
     inner join family as f on m.product_id = f.product_id
     inner join span as d
         on
-            cast((m.event_time - p.close_minutes * interval '1 minute') at time zone p.own_zone as date)
+            cast({{ local(minutes_before('m.event_time', 'p.close_minutes'), 'p.own_zone') }} as date)
             between d.first_day + 1 and d.last_day
     where
         m.known_to is null

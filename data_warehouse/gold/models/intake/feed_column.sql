@@ -9,7 +9,7 @@ name as (
         file_id,
         feed,
         file_name,
-        file_name collate "C" as sort_name
+        {{ by_byte('file_name') }} as sort_name
     from {{ ref('file_named') }}
 ),
 
@@ -41,9 +41,9 @@ named as (
         f.file_name,
         f.sort_name,
         f.logical_time,
-        c.column_name
+        {{ each_one('c', 'column_name') }} as column_name
     from file as f
-    cross join lateral unnest(f.columns) as c (column_name)
+    cross join lateral {{ each_of('f.columns', 'c', 'column_name') }}
 ),
 
 feed_column as (
@@ -56,7 +56,7 @@ feed_column as (
         max(n.logical_time) as last_time,
         count(*) < min(f.files_in_all) and min(n.logical_time) > min(f.feed_from) as is_new,
         count(*) < min(f.files_in_all) and max(n.logical_time) < max(f.feed_to) as is_gone,
-        (array_agg(n.file_name order by n.logical_time, n.sort_name))[1] as first_file_name
+        {{ first_text('n.file_name', 'n.logical_time, n.sort_name') }} as first_file_name
     from named as n
     inner join feed as f on n.feed = f.feed
     group by n.feed, n.column_name

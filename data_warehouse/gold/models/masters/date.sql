@@ -11,14 +11,14 @@ seen as (
     where known_to is null
     union all
     select
-        cast(min(event_time) at time zone 'UTC' as date) as first_day,
-        cast(max(event_time) at time zone 'UTC' as date) as last_day
+        cast({{ local('min(event_time)', "'UTC'") }} as date) as first_day,
+        cast({{ local('max(event_time)', "'UTC'") }} as date) as last_day
     from {{ source('silver', 'fact_movement') }}
     where known_to is null
     union all
     select
-        cast(min(event_time) at time zone 'UTC' as date) as first_day,
-        cast(max(event_time) at time zone 'UTC' as date) as last_day
+        cast({{ local('min(event_time)', "'UTC'") }} as date) as first_day,
+        cast({{ local('max(event_time)', "'UTC'") }} as date) as last_day
     from {{ source('silver', 'fact_count') }}
     where known_to is null
 ),
@@ -31,11 +31,7 @@ bounds as (
 ),
 
 day as (
-    select d.day
-    from bounds as b
-    cross join lateral (
-        {{ days_between('b.first_day', 'b.last_day') }}
-    ) as d
+    {{ days_within('bounds') }}
 ),
 
 date as (
@@ -45,11 +41,11 @@ date as (
         cast(extract(quarter from day) as integer) as quarter,
         cast(extract(month from day) as integer) as month,
         cast(date_trunc('month', day) as date) as month_start,
-        cast(extract(isoyear from day) as integer) as iso_year,
-        cast(extract(week from day) as integer) as iso_week,
+        cast(extract({{ iso('year') }} from day) as integer) as iso_year,
+        cast(extract({{ iso('week') }} from day) as integer) as iso_week,
         cast(date_trunc('week', day) as date) as week_start,
-        cast(extract(isodow from day) as integer) as day_of_week,
-        case cast(extract(isodow from day) as integer)
+        cast(extract({{ iso('day') }} from day) as integer) as day_of_week,
+        case cast(extract({{ iso('day') }} from day) as integer)
             when 1 then 'Monday'
             when 2 then 'Tuesday'
             when 3 then 'Wednesday'
@@ -58,7 +54,7 @@ date as (
             when 6 then 'Saturday'
             else 'Sunday'
         end as day_name,
-        extract(isodow from day) >= 6 as is_weekend
+        extract({{ iso('day') }} from day) >= 6 as is_weekend
     from day
 )
 

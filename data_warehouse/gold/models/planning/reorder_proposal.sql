@@ -45,7 +45,7 @@ supply as (
     cross join latest as n
     where
         s.open_quantity > 0
-        and (s.due_at is null or s.due_at >= n.as_of - e.past_due_days * interval '1 day')
+        and (s.due_at is null or s.due_at >= {{ days_before('n.as_of', 'e.past_due_days') }})
     group by f.product_code, l.location_code
 ),
 
@@ -106,8 +106,8 @@ reorder_proposal as (
         currency,
         {{ plain('case
             when pack_quantity > 0
-                then ceil(greatest(shortfall, minimum_quantity) / pack_quantity) * pack_quantity
-            else ceil(greatest(shortfall, minimum_quantity))
+                then ceil(' ~ greatest_known() ~ '(shortfall, minimum_quantity) / pack_quantity) * pack_quantity
+            else ceil(' ~ greatest_known() ~ '(shortfall, minimum_quantity))
         end') }} as order_quantity,
         as_of
     from lacking

@@ -37,13 +37,7 @@ day_stock as (
 ),
 
 day_list as (
-    select
-        product_code,
-        location_code,
-        count(*) as sealed_days,
-        array_agg(sellable) as sellable_by_day
-    from day_stock
-    group by product_code, location_code
+    {{ list_days('day_stock', 'key') }}
 ),
 
 safety_stock as (
@@ -71,9 +65,9 @@ safety_stock as (
                 then {{ plain('round(100 * (k.configured - k.required) / nullif(k.required, 0), 2)') }}
         end as drift_percent,
         {{ plain('k.available') }} as available,
-        {{ plain('greatest(0, k.configured - k.available)') }} as gap,
+        {{ plain(greatest_known() ~ '(0, k.configured - k.available)') }} as gap,
         case
-            when k.configured > 0 then {{ count_below('d.sellable_by_day', 'k.configured') }}
+            when k.configured > 0 then {{ days_below('d', 'k.configured') }}
             else 0
         end as days_in_breach,
         case when k.configured > 0 then coalesce(d.sealed_days, 0) else 0 end as sealed_days,

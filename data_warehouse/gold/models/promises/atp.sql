@@ -6,7 +6,7 @@
 -- Reads: promise_key, promise_event.   Used by: can_promise, people who promise dates.
 with
 
-start as (
+beginning as (
     select * from {{ ref('promise_key') }}
 ),
 
@@ -20,13 +20,11 @@ line as (
         e.product_code,
         e.location_code,
         e.today,
-        d.day,
-        d.supply,
-        d.demand
+        case when d.is_idle then e.today else e.day end as day,
+        case when d.is_idle then 0 else e.supply end as supply,
+        case when d.is_idle then 0 else e.demand end as demand
     from event as e
-    cross join lateral (
-        values (e.day, e.supply, e.demand), (e.today, 0, 0)
-    ) as d (day, supply, demand)
+    cross join (values (false), (true)) as d (is_idle)
 ),
 
 by_day as (
@@ -83,10 +81,12 @@ atp as (
         {{ plain('coalesce(c.supply, 0)') }} as supply,
         {{ plain('coalesce(c.demand, 0)') }} as demand,
         {{ plain('k.sellable + coalesce(c.moved, 0)') }} as projected,
-        {{ plain('greatest(0, k.sellable + coalesce(c.least_moved, 0) - k.buffer - k.staleness_reserve)') }} as atp,
-        {{ plain('greatest(0, -(k.sellable + coalesce(c.moved, 0)))') }} as shortage,
+        {{ plain(
+            greatest_known() ~ '(0, k.sellable + coalesce(c.least_moved, 0) - k.buffer - k.staleness_reserve)'
+        ) }} as atp,
+        {{ plain(greatest_known() ~ '(0, -(k.sellable + coalesce(c.moved, 0)))') }} as shortage,
         {{ plain('k.buffer + k.staleness_reserve') }} as kept_back
-    from start as k
+    from beginning as k
     left join change as c on k.product_code = c.product_code and k.location_code = c.location_code
     where k.today is not null
 )

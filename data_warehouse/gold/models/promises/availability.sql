@@ -6,7 +6,7 @@
 -- Reads: promise_key, stock_policy, silver.demand_line.   Used by: shops, customer service, the report.
 with
 
-start as (
+beginning as (
     select * from {{ ref('promise_key') }}
 ),
 
@@ -36,7 +36,7 @@ sold as (
         l.location_code,
         d.channel_code,
         d.reserved_at,
-        greatest(0, d.reserved - d.cancelled) as quantity
+        {{ greatest_known() }}(0, d.reserved - d.cancelled) as quantity
     from {{ source('silver', 'demand_line') }} as d
     inner join family as f on d.product_id = f.product_id
     inner join location as l on d.location_id = l.location_id
@@ -50,7 +50,7 @@ consumed as (
         a.channel_code,
         a.may_use_pool,
         coalesce(a.channel_buffer, a.safety_stock) as buffer,
-        greatest(0, coalesce(a.allocated_quantity, 0) - coalesce(sum(s.quantity), 0)) as unconsumed
+        {{ greatest_known() }}(0, coalesce(a.allocated_quantity, 0) - coalesce(sum(s.quantity), 0)) as unconsumed
     from policy as a
     left join sold as s
         on
@@ -107,12 +107,15 @@ both_kinds as (
         coalesce(a.unconsumed_of_all, 0) as unconsumed_of_all,
         case
             when a.channel_code is null then k.available
-            else least(
+            else {{ least_known() }}(
                 k.available,
-                a.unconsumed + case when a.may_use_pool then greatest(0, k.available - a.unconsumed_of_all) else 0 end
+                a.unconsumed
+                + case
+                    when a.may_use_pool then {{ greatest_known() }}(0, k.available - a.unconsumed_of_all) else 0
+                end
             )
         end as may_sell
-    from start as k
+    from beginning as k
     left join by_channel as a on k.product_code = a.product_code and k.location_code = a.location_code
 ),
 
@@ -130,7 +133,7 @@ availability as (
         {{ plain('buffer') }} as buffer,
         {{ plain('staleness_reserve') }} as staleness_reserve,
         {{ plain('unconsumed') }} as unconsumed_allocation,
-        {{ plain('greatest(0, may_sell - buffer - staleness_reserve)') }} as available_to_sell,
+        {{ plain(greatest_known() ~ '(0, may_sell - buffer - staleness_reserve)') }} as available_to_sell,
         unconsumed_of_all > available as is_over_allocated,
         late_hours as oldest_feed_age_hours,
         as_of,

@@ -47,13 +47,13 @@ judged as (
             when o.received > coalesce(o.noticed, o.ordered) then 'over_delivered'
             when o.noticed > o.ordered then 'over_noticed'
             when o.open_quantity > 0 and o.due_at is null then 'no_due_date'
-            when o.open_quantity > 0 and o.due_at < n.as_of - p.past_due_days * interval '1 day' then 'past_due'
+            when o.open_quantity > 0 and o.due_at < {{ days_before('n.as_of', 'p.past_due_days') }} then 'past_due'
             when o.open_quantity > 0 and o.due_at < n.as_of then 'overdue'
         end as finding,
         case
             when o.open_quantity <= 0 or o.due_at is null then null
-            when o.due_at < n.as_of - p.past_due_days * interval '1 day' then null
-            when o.due_at < n.as_of then n.as_of + p.past_due_grace_days * interval '1 day'
+            when o.due_at < {{ days_before('n.as_of', 'p.past_due_days') }} then null
+            when o.due_at < n.as_of then {{ days_after('n.as_of', 'p.past_due_grace_days') }}
             else o.due_at
         end as promised_from
     from line as o

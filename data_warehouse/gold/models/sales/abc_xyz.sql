@@ -19,7 +19,7 @@ item as (
         product_code,
         currency
     from {{ source('silver', 'dim_product') }}
-    where valid_to = 'infinity' and is_stocked
+    where valid_to = {{ forever() }} and is_stocked
 ),
 
 sold as (
@@ -49,13 +49,13 @@ ranked as (
         product_code,
         currency,
         net_amount,
-        greatest(0, net_amount) as worth,
-        sum(greatest(0, net_amount)) over (
+        {{ greatest_known() }}(0, net_amount) as worth,
+        sum({{ greatest_known() }}(0, net_amount)) over (
             partition by currency
             order by net_amount desc, product_code asc
             rows between unbounded preceding and current row
-        ) - greatest(0, net_amount) as worth_before,
-        sum(greatest(0, net_amount)) over (partition by currency) as worth_of_all
+        ) - {{ greatest_known() }}(0, net_amount) as worth_before,
+        sum({{ greatest_known() }}(0, net_amount)) over (partition by currency) as worth_of_all
     from valued
 ),
 

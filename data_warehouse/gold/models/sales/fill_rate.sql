@@ -23,7 +23,7 @@ location as (
     from {{ source('silver', 'location_key') }} as l
     cross join setting as g
     left join {{ source('silver', 'dim_location') }} as d
-        on l.location_code = d.location_code and d.valid_to = 'infinity'
+        on l.location_code = d.location_code and d.valid_to = {{ forever() }}
 ),
 
 line as (
@@ -89,9 +89,9 @@ judged as (
     select
         o.location_code,
         d.channel_code,
-        cast(date_trunc('month', d.reserved_at at time zone o.own_zone) as date) as month,
+        cast(date_trunc('month', {{ local('d.reserved_at', 'o.own_zone') }}) as date) as month,
         case
-            when greatest(t.quantity, m.quantity) >= d.wanted or w.quantity >= d.wanted_of_order then 1
+            when {{ greatest_known() }}(t.quantity, m.quantity) >= d.wanted or w.quantity >= d.wanted_of_order then 1
             else 0
         end as is_complete
     from line as d
@@ -121,7 +121,7 @@ fill_rate as (
         month,
         count(*) as line_count,
         sum(is_complete) as complete_lines,
-        {{ plain('round(cast(sum(is_complete) as numeric) / count(*), 6)') }} as fill_rate
+        {{ plain('round(' ~ exact('sum(is_complete)') ~ ' / count(*), 6)') }} as fill_rate
     from judged
     group by location_code, channel_code, month
 )

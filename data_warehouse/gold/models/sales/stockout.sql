@@ -23,7 +23,7 @@ item as (
         list_price,
         currency
     from {{ source('silver', 'dim_product') }}
-    where valid_to = 'infinity'
+    where valid_to = {{ forever() }}
 ),
 
 stockout as (
@@ -36,7 +36,7 @@ stockout as (
         r.active_days - r.in_stock_days as out_of_stock_days,
         case
             when r.active_days > 0
-                then {{ plain('round(cast(r.active_days - r.in_stock_days as numeric) / r.active_days, 6)') }}
+                then {{ plain('round(' ~ exact('r.active_days - r.in_stock_days') ~ ' / r.active_days, 6)') }}
         end as stockout_rate,
         {{ plain('r.mean_daily') }} as demand_mean,
         {{ plain('round(r.mean_daily * (r.active_days - r.in_stock_days), 6)') }} as lost_quantity,

@@ -38,10 +38,10 @@ by_bin_and_lot as (
         s.bin_code,
         s.lot_code,
         sum(s.quantity) as quantity,
-        bool_and(s.is_anchored) as is_anchored,
+        {{ all_true('s.is_anchored') }} as is_anchored,
         max(s.anchor_at) as last_count_at,
         max(s.last_movement_at) as last_movement_at,
-        bool_or(f.is_merged) as has_merged,
+        {{ any_true('f.is_merged') }} as has_merged,
         max(s.known) as known
     from {{ source('silver', 'position') }} as s
     inner join {{ source('silver', 'product_family') }} as f on s.product_id = f.product_id
@@ -55,16 +55,16 @@ of_several as (
         product_code,
         location_code,
         sum(quantity) as on_hand,
-        coalesce(sum(quantity) filter (where state = 'sellable'), 0) as sellable,
-        coalesce(sum(quantity) filter (where state = 'quality_hold'), 0) as quality_hold,
-        coalesce(sum(quantity) filter (where state = 'quarantine'), 0) as quarantine,
-        coalesce(sum(quantity) filter (where state = 'damaged'), 0) as damaged,
-        bool_and(is_anchored) as is_anchored,
-        bool_or(quantity < 0) as is_negative,
-        coalesce(sum(quantity) filter (where state = 'sellable'), 0) <= 0 as is_out_now,
+        sum(case when state = 'sellable' then quantity else 0 end) as sellable,
+        sum(case when state = 'quality_hold' then quantity else 0 end) as quality_hold,
+        sum(case when state = 'quarantine' then quantity else 0 end) as quarantine,
+        sum(case when state = 'damaged' then quantity else 0 end) as damaged,
+        {{ all_true('is_anchored') }} as is_anchored,
+        {{ any_true('quantity < 0') }} as is_negative,
+        sum(case when state = 'sellable' then quantity else 0 end) <= 0 as is_out_now,
         max(last_count_at) as last_count_at,
         max(last_movement_at) as last_movement_at,
-        bool_or(has_merged) as has_merged,
+        {{ any_true('has_merged') }} as has_merged,
         max(known) as known
     from by_bin_and_lot
     group by product_code, location_code

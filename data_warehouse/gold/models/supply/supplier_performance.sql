@@ -17,7 +17,7 @@ place as (
         coalesce(d.zone, s.value, 'UTC') as zone_name
     from {{ source('silver', 'location_key') }} as k
     left join {{ source('silver', 'dim_location') }} as d
-        on k.location_code = d.location_code and d.valid_to = 'infinity'
+        on k.location_code = d.location_code and d.valid_to = {{ forever() }}
     left join {{ source('ops', 'setting') }} as s on s.name = 'zone'
 ),
 
@@ -35,20 +35,21 @@ judged as (
         s.received,
         case
             when s.first_received_at >= s.ordered_at
-                then extract(epoch from s.first_received_at - s.ordered_at) / 86400
+                then {{ seconds_between('s.ordered_at', 's.first_received_at') }} / 86400
         end as lead_days,
         s.ordered > 0
         and s.status in ('open', 'closed')
         and (
             s.received - s.rejected >= s.ordered
             or s.status = 'closed'
-            or cast(s.due_at at time zone l.zone_name as date) < cast(n.as_of at time zone l.zone_name as date)
+            or cast({{ local('s.due_at', 'l.zone_name') }} as date)
+            < cast({{ local('n.as_of', 'l.zone_name') }} as date)
         ) as is_finished,
         s.received - s.rejected >= s.ordered as is_in_full,
         s.due_at is not null as is_dated,
         s.received > 0
-        and cast(s.last_received_at at time zone l.zone_name as date)
-        <= cast(s.due_at at time zone l.zone_name as date)
+        and cast({{ local('s.last_received_at', 'l.zone_name') }} as date)
+        <= cast({{ local('s.due_at', 'l.zone_name') }} as date)
             as is_on_time
     from line as s
     inner join place as l on s.location_id = l.location_id
@@ -61,11 +62,11 @@ counted as (
         supplier_code,
         location_code,
         count(*) as order_lines,
-        count(*) filter (where is_finished) as finished_lines,
-        count(*) filter (where is_finished and is_dated and is_on_time) as on_time_lines,
-        count(*) filter (where is_finished and is_in_full) as in_full_lines,
-        count(*) filter (where is_finished and is_dated and is_on_time and is_in_full) as on_time_in_full_lines,
-        count(*) filter (where is_finished and is_dated) as dated_lines,
+        count(case when is_finished then 1 end) as finished_lines,
+        count(case when is_finished and is_dated and is_on_time then 1 end) as on_time_lines,
+        count(case when is_finished and is_in_full then 1 end) as in_full_lines,
+        count(case when is_finished and is_dated and is_on_time and is_in_full then 1 end) as on_time_in_full_lines,
+        count(case when is_finished and is_dated then 1 end) as dated_lines,
         count(lead_days) as lead_time_lines,
         {{ plain('round(avg(lead_days), 6)') }} as lead_time_mean_days,
         {{ plain('round(var_samp(lead_days), 6)') }} as lead_time_variance,
@@ -79,8 +80,8 @@ counted as (
 supplier_performance as (
     select
         c.*,
-        {{ plain('round(cast(c.on_time_lines as numeric) / nullif(c.dated_lines, 0), 6)') }} as on_time_rate,
-        {{ plain('round(cast(c.in_full_lines as numeric) / nullif(c.finished_lines, 0), 6)') }} as in_full_rate
+        {{ plain('round(' ~ exact('c.on_time_lines') ~ ' / nullif(c.dated_lines, 0), 6)') }} as on_time_rate,
+        {{ plain('round(' ~ exact('c.in_full_lines') ~ ' / nullif(c.finished_lines, 0), 6)') }} as in_full_rate
     from counted as c
 )
 

@@ -39,12 +39,12 @@ owed as (
         case when is_open then 'feed_late' else 'feed_gap' end as kind,
         'feed_gap' as incident_kind,
         feed || case when series = '' then '' else ' ' || series end as subject,
-        to_char(gap_from at time zone 'UTC', 'YYYY-MM-DD HH24:MI') as incident,
+        to_char({{ local('gap_from', "'UTC'") }}, 'YYYY-MM-DD HH24:MI') as incident,
         windows || case when windows = 1 then ' file' else ' files' end || ' of '
         || feed || case when series = '' then '' else ' in ' || series end
         || case when windows = 1 then ' is' else ' are' end || ' missing from '
-        || to_char(gap_from at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' to '
-        || to_char(gap_to at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC: ask the sender.' as sentence,
+        || to_char({{ local('gap_from', "'UTC'") }}, 'YYYY-MM-DD HH24:MI') || ' to '
+        || to_char({{ local('gap_to', "'UTC'") }}, 'YYYY-MM-DD HH24:MI') || ' UTC: ask the sender.' as sentence,
         cast(null as bigint) as since_known
     from feed_gap
 ),
@@ -92,7 +92,7 @@ implausible as (
         'count_review' as kind,
         'count_review' as incident_kind,
         feed || ' ' || product_code || ' at ' || location_code as subject,
-        concat_ws(' ', document, line, state, bin_code, lot_code, extract(epoch from counted_at)) as incident,
+        {{ words(['document', 'line', 'state', 'bin_code', 'lot_code', epoch_text('counted_at')]) }} as incident,
         product_code || ' at ' || location_code || ': ' || lower(left(sentence, 1)) || substr(sentence, 2) as sentence,
         known as since_known
     from count_review
@@ -102,21 +102,21 @@ between_places as (
     select
         'transit_' || case when status = 'in_transit' then 'overdue' else status end as kind,
         'transit' as incident_kind,
-        concat_ws(' ', nullif(order_document, ''), product_code) as subject,
-        concat_ws(' ', from_location_code, to_location_code) as incident,
+        {{ words(["nullif(order_document, '')", 'product_code']) }} as subject,
+        {{ words(['from_location_code', 'to_location_code']) }} as incident,
         case status
             when 'in_transit'
                 then
-                    open_quantity || ' of ' || product_code || ' left ' || coalesce(from_location_code, 'somewhere')
-                    || ' and did not arrive' || coalesce(' at ' || to_location_code, '') || ' in ' || age_days
-                    || ' days'
+                    {{ as_text('open_quantity') }} || ' of ' || product_code || ' left '
+                    || coalesce(from_location_code, 'somewhere') || ' and did not arrive'
+                    || coalesce(' at ' || to_location_code, '') || ' in ' || age_days || ' days'
             when 'not_shipped'
                 then
-                    received || ' of ' || product_code || ' arrived' || coalesce(' at ' || to_location_code, '')
-                    || ' and nobody says that they left'
+                    {{ as_text('received') }} || ' of ' || product_code || ' arrived'
+                    || coalesce(' at ' || to_location_code, '') || ' and nobody says that they left'
             else
-                received || ' of ' || product_code || ' arrived' || coalesce(' at ' || to_location_code, '') || ', '
-                || shipped || ' had left'
+                {{ as_text('received') }} || ' of ' || product_code || ' arrived'
+                || coalesce(' at ' || to_location_code, '') || ', ' || {{ as_text('shipped') }} || ' had left'
         end
         || case when order_document = '' then ': ' else ' (' || order_document || '): ' end
         || 'ask both places.' as sentence,
@@ -129,10 +129,10 @@ over_delivered as (
     select
         'over_delivery' as kind,
         'over_delivery' as incident_kind,
-        concat_ws(' ', order_document, nullif(order_line, ''), product_code) as subject,
+        {{ words(['order_document', "nullif(order_line, '')", 'product_code']) }} as subject,
         location_code as incident,
-        received || ' of ' || product_code || ' came for order ' || order_document || ', ' || ordered
-        || ' were ordered: ask the supplier.' as sentence,
+        {{ as_text('received') }} || ' of ' || product_code || ' came for order ' || order_document || ', '
+        || {{ as_text('ordered') }} || ' were ordered: ask the supplier.' as sentence,
         known as since_known
     from purchase_order_line
     where received > ordered
@@ -152,7 +152,7 @@ column_change as (
                     || ' files have it, first ' || first_file_name || '. Nothing reads it unless the contract does.'
             else
                 'The column ' || column_name || ' is gone from ' || feed || ': ' || files || ' of ' || files_in_all
-                || ' files have it, none after ' || to_char(last_time at time zone 'UTC', 'YYYY-MM-DD HH24:MI')
+                || ' files have it, none after ' || to_char({{ local('last_time', "'UTC'") }}, 'YYYY-MM-DD HH24:MI')
                 || ' UTC: ask the sender.'
         end as sentence,
         cast(null as bigint) as since_known
@@ -180,7 +180,7 @@ incident as (
 
 alert as (
     select
-        md5(concat_ws(chr(31), incident_kind, subject, incident)) as alert_id,
+        md5({{ words(['incident_kind', 'subject', 'incident'], 'chr(31)') }}) as alert_id,
         kind,
         subject,
         sentence,

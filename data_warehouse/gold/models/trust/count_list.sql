@@ -24,7 +24,9 @@ staked as (
         t.*,
         coalesce(p.currency, '') as currency,
         coalesce(p.list_price, p.standard_cost) as unit_value,
-        (1 - t.probability_right) * greatest(coalesce(r.mean_daily, 0) * 28, t.tolerance) as pieces_at_stake
+        {{ exact(
+            '(1 - t.probability_right) * ' ~ greatest_known() ~ '(coalesce(r.mean_daily, 0) * 28, t.tolerance)'
+        ) }} as pieces_at_stake
     from trust as t
     left join product as p on t.product_code = p.product_code
     left join rate as r on t.product_code = r.product_code and t.location_code = r.location_code
@@ -49,10 +51,11 @@ count_list as (
             when is_negative then 'The record is below zero.'
             when not is_anchored then 'It was never counted.'
             when disputed_quantity > tolerance then 'Another feed tells otherwise.'
-            when quiet_chance < 0.05 then 'Nothing was sold for ' || quiet_days || ' days, though it sells.'
+            when quiet_chance < 0.05
+                then 'Nothing was sold for ' || {{ as_text('quiet_days') }} || ' days, though it sells.'
             else
-                'The last count is ' || round(days_since_count) || ' days and ' || movements_since_count
-                || ' movements old.'
+                'The last count is ' || {{ as_text('round(days_since_count)') }} || ' days and '
+                || movements_since_count || ' movements old.'
         end as sentence
     from staked
 )

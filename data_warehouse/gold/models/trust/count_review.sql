@@ -118,7 +118,8 @@ count_review as (
             'o.quantity - case when o.anchor_at = v.event_time and o.anchor_quantity = v.quantity'
             ~ ' then v.variance else 0 end'
         ) }} as on_hand_without,
-        'Counted ' || {{ plain('v.quantity') }} || ' where the book said ' || {{ plain('v.quantity - v.variance') }}
+        'Counted ' || {{ as_text(plain('v.quantity')) }} || ' where the book said '
+        || {{ as_text(plain('v.quantity - v.variance')) }}
         || ': count it again. If the count is wrong, void it or send the right one.' as sentence,
         v.file_name,
         v.line_no,

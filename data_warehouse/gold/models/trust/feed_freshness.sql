@@ -19,7 +19,7 @@ feed_freshness as (
         f.behind_hours,
         f.missing_windows
     from latest as n
-    cross join lateral {{ var('gold_schema') }}.feed_freshness_at(n.latest_at) as f
+    cross join {{ answer('feed_freshness_at', 'n.latest_at') }} as f
 )
 
 select * from feed_freshness

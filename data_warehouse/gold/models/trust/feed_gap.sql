@@ -19,7 +19,7 @@ feed_gap as (
         g.is_open,
         n.latest_at as as_of
     from latest as n
-    cross join lateral {{ var('gold_schema') }}.feed_gap_at(n.latest_at) as g
+    cross join {{ answer('feed_gap_at', 'n.latest_at') }} as g
 )
 
 select * from feed_gap

@@ -16,16 +16,16 @@ delivered as (
 ),
 
 latest as (
-    select distinct on (feed, place)
+    select
         feed,
         place,
         day,
         files,
         records,
-        set_aside
+        set_aside,
+        row_number() over (partition by feed, place order by day desc) as newness
     from delivered
     where files > 0
-    order by feed asc, place asc, day desc
 ),
 
 last_run as (
@@ -39,11 +39,11 @@ last_run as (
 found as (
     select
         c.subject,
-        string_agg(c."check", ', ' order by c."check") as status,
-        string_agg(c.sentence, ' ' order by c."check") as sentence
+        {{ listed('c.' ~ reserved('check')) }} as status,
+        {{ listed('c.sentence', "' '", 'c.' ~ reserved('check')) }} as sentence
     from {{ source('ops', 'check') }} as c
     inner join last_run as r on c.run_id = r.run_id
-    where not c.is_kept and c."check" <> 'law'
+    where not c.is_kept and c.{{ reserved('check') }} <> 'law'
     group by c.subject
 ),
 
@@ -59,6 +59,7 @@ feed_health as (
         f.sentence as finding
     from latest as l
     left join found as f on f.subject = l.feed || case when l.place = '' then '' else '/' || l.place end
+    where l.newness = 1
 )
 
 select * from feed_health

@@ -39,7 +39,7 @@ location as (
 ),
 
 setting as (
-    select coalesce(max(cast(value as numeric)), 7) as transit_days from {{ source('ops', 'setting') }}
+    select coalesce({{ exact('max(value)') }}, 7) as transit_days from {{ source('ops', 'setting') }}
     where name = 'transit_days'
 ),
 
@@ -98,8 +98,8 @@ in_transit as (
         s.receipts,
         s.shipped_at,
         s.received_at,
-        cast(floor(extract(epoch from n.as_of - s.first_at) / 86400) as integer) as age_days,
-        n.as_of > s.first_at + d.transit_days * interval '1 day' as is_overdue,
+        cast(floor({{ seconds_between('s.first_at', 'n.as_of') }} / 86400) as integer) as age_days,
+        n.as_of > {{ days_after('s.first_at', 'd.transit_days') }} as is_overdue,
         n.as_of,
         s.known
     from summed as s

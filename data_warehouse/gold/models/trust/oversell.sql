@@ -4,7 +4,7 @@
 -- At the instant of the promise, what others had reserved before is taken off the sellable stock: over what was known
 -- at the load that brought the promise (then), and over all that is known now (later). known: then it did not cover
 -- the line. hidden: then it did, and later knowledge says otherwise. What was known then never changes.
--- Reads: silver.demand_line, silver.fact_demand, silver.fact_movement, gold.stock_as_of.   Used by: the report.
+-- Reads: promise_moment, silver.fact_demand, silver.fact_movement, gold.stock_as_of.   Used by: the report.
 with
 
 family as (
@@ -21,13 +21,6 @@ product as (
     from {{ source('silver', 'product_key') }}
 ),
 
-location as (
-    select
-        location_id,
-        location_code
-    from {{ source('silver', 'location_key') }}
-),
-
 fact_demand as (
     select * from {{ source('silver', 'fact_demand') }}
     where role = 'authority'
@@ -38,55 +31,8 @@ fact_movement as (
     where role = 'authority' and movement_class in ('shipment', 'sale') and order_document is not null
 ),
 
-now_known as (
-    select coalesce(max(known), 0) as known from {{ source('ops', 'batch') }}
-),
-
-unmet as (
-    select * from {{ source('silver', 'demand_line') }}
-    where
-        not is_soft
-        and reserved > 0
-        and shipped < reserved
-        and reserved_at is not null
-        and coalesce(channel_code, '') <> 'transfer'
-),
-
-promised as (
-    select
-        u.order_document,
-        u.order_line,
-        u.product_id,
-        u.location_id,
-        u.channel_code,
-        u.reserved,
-        u.reserved_at,
-        f.product_code,
-        l.location_code,
-        min(d.known_from) as promised_known
-    from unmet as u
-    inner join family as f on u.product_id = f.product_id
-    inner join location as l on u.location_id = l.location_id
-    inner join fact_demand as d
-        on
-            u.order_document = d.order_document
-            and u.order_line = d.order_line
-            and u.product_id = d.product_id
-            and u.location_id = d.location_id
-    where d.event = 'reserve'
-    group by
-        u.order_document, u.order_line, u.product_id, u.location_id, u.channel_code, u.reserved, u.reserved_at,
-        f.product_code, l.location_code
-),
-
 moment as (
-    select
-        p.*,
-        k.is_later,
-        k.known
-    from promised as p
-    cross join now_known as n
-    cross join lateral (values (false, p.promised_known), (true, n.known)) as k (is_later, known)
+    select * from {{ ref('promise_moment') }}
 ),
 
 stock as (
@@ -100,8 +46,7 @@ stock as (
     from moment as m
     inner join family as f on m.product_code = f.product_code
     inner join product as p on f.product_id = p.product_id
-    cross join
-        lateral {{ var('gold_schema') }}.stock_as_of(m.reserved_at, m.known, p.product_code, m.location_code) as s
+    {{ join_stock_as_of('m.reserved_at', 'm.known', 'p.product_code', 'm.location_code') }}
     group by m.order_document, m.order_line, m.product_id, m.location_id, m.is_later
 ),
 
@@ -119,9 +64,17 @@ other as (
         d.order_line as other_line,
         d.product_id as other_product_id,
         coalesce(
-            sum(d.quantity) filter (where d.event = 'reserve'), sum(d.quantity) filter (where d.event = 'cart'), 0
-        ) - coalesce(sum(d.quantity) filter (where d.event = 'cancel'), 0) as wanted,
-        coalesce(sum(d.quantity) filter (where d.event = 'ship'), 0) as shipped
+            sum(case when d.event = 'reserve' then d.quantity end), sum(case when d.event = 'cart' then d.quantity end),
+            0
+        ) - sum(case when d.event = 'cancel' then d.quantity else 0 end) as wanted,
+        sum(case when d.event = 'ship' then d.quantity else 0 end) as shipped,
+        min(case when d.event in ('reserve', 'cart') then d.event_time end) as other_at,
+        max(
+            case
+                when d.event in ('reserve', 'cart') and (d.expires_at is null or d.expires_at > m.reserved_at) then 1
+                else 0
+            end
+        ) as is_held
     from moment as m
     inner join family as f on m.product_code = f.product_code
     inner join fact_demand as d
@@ -131,19 +84,13 @@ other as (
             and m.reserved_at >= d.event_time
             and m.known >= d.known_from
             and m.known < coalesce(d.known_to, m.known + 1)
-    where (d.order_document, d.order_line) <> (m.order_document, m.order_line)
+    where d.order_document <> m.order_document or d.order_line <> m.order_line
     group by
         m.order_document, m.order_line, m.product_id, m.location_id, m.is_later, m.known, m.reserved_at,
         d.order_document, d.order_line, d.product_id
-    having
-        (min(d.event_time) filter (where d.event in ('reserve', 'cart')), d.order_document, d.order_line)
-        < (m.reserved_at, m.order_document, m.order_line)
-        and coalesce(
-            bool_or(d.expires_at is null or d.expires_at > m.reserved_at) filter (where d.event in ('reserve', 'cart')),
-            false
-        )
 ),
 
+-- Those that came before, and what had left of them by what counted shipments and sales of the order took.
 left_before as (
     select
         o.order_document,
@@ -152,17 +99,29 @@ left_before as (
         o.location_id,
         o.is_later,
         o.wanted,
-        greatest(o.shipped, coalesce((
-            select -sum(m.quantity) from fact_movement as m
-            where
-                m.order_document = o.other_document
-                and m.product_id = o.other_product_id
-                and coalesce(nullif(m.order_line, ''), o.other_line) = o.other_line
-                and m.event_time <= o.reserved_at
-                and m.known_from <= o.known
-                and o.known < coalesce(m.known_to, o.known + 1)
-        ), 0)) as shipped
+        {{ greatest_known() }}(o.shipped, coalesce(-sum(m.quantity), 0)) as shipped
     from other as o
+    left join fact_movement as m
+        on
+            o.other_document = m.order_document
+            and o.other_product_id = m.product_id
+            and o.other_line = coalesce(nullif(m.order_line, ''), o.other_line)
+            and o.reserved_at >= m.event_time
+            and o.known >= m.known_from
+            and o.known < coalesce(m.known_to, o.known + 1)
+    where
+        o.is_held = 1
+        and (
+            o.other_at < o.reserved_at
+            or (o.other_at = o.reserved_at and o.other_document < o.order_document)
+            or (
+                o.other_at = o.reserved_at and o.other_document = o.order_document
+                and o.other_line < o.order_line
+            )
+        )
+    group by
+        o.order_document, o.order_line, o.product_id, o.location_id, o.is_later, o.wanted, o.shipped,
+        o.other_document, o.other_line, o.other_product_id
 ),
 
 reserved as (
@@ -172,7 +131,7 @@ reserved as (
         b.product_id,
         b.location_id,
         b.is_later,
-        sum(greatest(0, b.wanted - b.shipped)) as reserved_before
+        sum({{ greatest_known() }}(0, b.wanted - b.shipped)) as reserved_before
     from left_before as b
     group by b.order_document, b.order_line, b.product_id, b.location_id, b.is_later
 ),
@@ -234,7 +193,7 @@ oversell as (
         {{ plain('j.reserved') }} as reserved,
         {{ plain('j.available_then') }} as available_then,
         {{ plain('j.available_later') }} as available_later,
-        {{ plain('j.reserved - greatest(0, j.available)') }} as short_quantity,
+        {{ plain('j.reserved - ' ~ greatest_known() ~ '(0, j.available)') }} as short_quantity,
         j.promised_known as known
     from judged as j
     inner join product as k on j.product_id = k.product_id

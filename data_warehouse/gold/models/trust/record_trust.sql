@@ -74,8 +74,8 @@ moved as (
     select
         s.product_code,
         s.location_code,
-        count(*) filter (where s.last_count_at is null or m.event_time > s.last_count_at) as movements,
-        max(m.event_time) filter (where m.movement_class in ('sale', 'shipment')) as last_sold_at
+        count(case when s.last_count_at is null or m.event_time > s.last_count_at then 1 end) as movements,
+        max(case when m.movement_class in ('sale', 'shipment') then m.event_time end) as last_sold_at
     from fact_movement as m
     inner join stock_key as s on m.product_id = s.product_id and m.location_id = s.location_id
     group by s.product_code, s.location_code
@@ -88,7 +88,7 @@ disputed as (
         sum(abs(d.difference - d.late)) as quantity
     from {{ ref('source_drift') }} as d
     inner join stock as s on d.product_code = s.product_code and d.location_code = s.location_code
-    where s.last_count_at is null or d.business_date > cast(s.last_count_at at time zone 'UTC' as date)
+    where s.last_count_at is null or d.business_date > cast({{ local('s.last_count_at', "'UTC'") }} as date)
     group by d.product_code, d.location_code
 ),
 
@@ -101,18 +101,19 @@ observed as (
         s.is_negative,
         s.is_anchored,
         n.as_of,
-        greatest(1, abs(s.on_hand) * c.tolerance_share) as tolerance,
+        {{ greatest_known() }}(1, abs(s.on_hand) * c.tolerance_share) as tolerance,
         case
             when s.last_count_at is not null
-                then greatest(0, extract(epoch from n.as_of - s.last_count_at) / 86400)
+                then {{ greatest_known() }}(0, {{ seconds_between('s.last_count_at', 'n.as_of') }} / 86400)
         end as days_since_count,
         coalesce(m.movements, 0) as movements,
         coalesce(d.quantity, 0) as disputed,
         -- not all of the days, or one quiet day would be proof
-        case when r.in_stock_days > 0 then least(0.99, cast(r.demand_days as numeric) / r.in_stock_days) end
+        case when r.in_stock_days > 0 then {{ least_known() }}(0.99, {{ exact('r.demand_days') }} / r.in_stock_days) end
             as demand_share,
-        floor(greatest(0, extract(epoch from n.as_of - greatest(m.last_sold_at, s.last_count_at)) / 86400))
-            as quiet_days
+        floor({{ greatest_known() }}(
+            0, {{ seconds_between(greatest_known() ~ '(m.last_sold_at, s.last_count_at)', 'n.as_of') }} / 86400
+        )) as quiet_days
     from stock as s
     cross join constant as c
     cross join latest as n
@@ -130,12 +131,14 @@ aged as (
             when o.is_anchored
                 then
                     c.right_after_count
-                    * exp(-least(20, o.days_since_count * c.hazard_per_day + o.movements * c.hazard_per_movement))
+                    * exp(-{{ least_known() }}(
+                        20, o.days_since_count * c.hazard_per_day + o.movements * c.hazard_per_movement
+                    ))
             else c.right_never_counted
         end as by_age,
         case
             when o.sellable > 0 and o.demand_share > 0
-                then power(1 - o.demand_share, least(o.quiet_days, 100))
+                then power(1 - o.demand_share, {{ least_known() }}(o.quiet_days, 100))
             else 1
         end as quiet_chance
     from observed as o

@@ -32,12 +32,12 @@ record as (
 feed as (
     select
         feed_id,
-        clock_tolerance_minutes * interval '1 minute' as tolerance
+        clock_tolerance_minutes as tolerance
     from {{ source('ops', 'feed') }}
 ),
 
 widest as (
-    select coalesce(max(tolerance), interval '0') as tolerance
+    select coalesce(max(tolerance), 0) as tolerance
     from feed
 ),
 
@@ -62,8 +62,8 @@ survivor as (
 anchored as (
     select
         p.*,
-        p.anchor_at - 4 * w.tolerance - interval '2 hours' as near_from,
-        p.anchor_at + 2 * w.tolerance + interval '1 hour' as near_to,
+        {{ minutes_before('p.anchor_at', '(4 * w.tolerance + 120)') }} as near_from,
+        {{ minutes_after('p.anchor_at', '(2 * w.tolerance + 60)') }} as near_to,
         w.tolerance as widest_tolerance
     from position as p
     cross join widest as w
@@ -80,8 +80,8 @@ listed as (
         c.count_document,
         c.event_time,
         c.quantity,
-        c.event_time - f.tolerance as earliest,
-        c.event_time + f.tolerance + case when c.is_time_ambiguous then interval '1 hour' else interval '0' end
+        {{ minutes_before('c.event_time', 'f.tolerance') }} as earliest,
+        {{ minutes_after('c.event_time', '(f.tolerance + case when c.is_time_ambiguous then 60 else 0 end)') }}
             as latest
     from anchored as a
     inner join fact_count as c
@@ -102,7 +102,7 @@ whole_document as (
         location_id,
         count_document,
         max(event_time) as event_time,
-        bool_or(is_time_ambiguous) as is_time_ambiguous
+        {{ any_true('is_time_ambiguous') }} as is_time_ambiguous
     from fact_count
     where scope = 'location' and absence = 'zero'
     group by location_id, count_document
@@ -128,9 +128,9 @@ observation as (
         a.bin_code,
         a.lot_code,
         0 as quantity,
-        w.event_time - a.widest_tolerance as earliest,
-        w.event_time + a.widest_tolerance
-        + case when w.is_time_ambiguous then interval '1 hour' else interval '0' end as latest
+        {{ minutes_before('w.event_time', 'a.widest_tolerance') }} as earliest,
+        {{ minutes_after('w.event_time', '(a.widest_tolerance + case when w.is_time_ambiguous then 60 else 0 end)') }}
+            as latest
     from anchored as a
     inner join whole_document as w
         on a.location_id = w.location_id and a.near_from <= w.event_time and a.anchor_at >= w.event_time
@@ -155,8 +155,8 @@ observation as (
         a.bin_code,
         a.lot_code,
         a.anchor_quantity as quantity,
-        a.anchor_at - a.widest_tolerance as earliest,
-        a.anchor_at + a.widest_tolerance as latest
+        {{ minutes_before('a.anchor_at', 'a.widest_tolerance') }} as earliest,
+        {{ minutes_after('a.anchor_at', 'a.widest_tolerance') }} as latest
     from anchored as a
     where
         not exists (
@@ -199,8 +199,8 @@ near as (
         a.lot_code,
         m.quantity,
         m.event_time > a.anchor_at as is_counted,
-        m.event_time - f.tolerance as earliest,
-        m.event_time + f.tolerance + case when m.is_time_ambiguous then interval '1 hour' else interval '0' end
+        {{ minutes_before('m.event_time', 'f.tolerance') }} as earliest,
+        {{ minutes_after('m.event_time', '(f.tolerance + case when m.is_time_ambiguous then 60 else 0 end)') }}
             as latest
     from anchored as a
     inner join fact_movement as m
@@ -241,7 +241,7 @@ figure as (
             case
                 when n.latest <= c.earliest then 0
                 when n.earliest > c.latest then n.quantity
-                else least(n.quantity, 0)
+                else {{ least_known() }}(n.quantity, 0)
             end
         ), 0) as low,
         c.quantity
@@ -249,7 +249,7 @@ figure as (
             case
                 when n.latest <= c.earliest then 0
                 when n.earliest > c.latest then n.quantity
-                else greatest(n.quantity, 0)
+                else {{ greatest_known() }}(n.quantity, 0)
             end
         ), 0) as high
     from candidate as c

@@ -47,7 +47,7 @@ place as (
         coalesce(d.day_close_minutes, 0) as close_minutes
     from {{ source('silver', 'location_key') }} as k
     left join {{ source('silver', 'dim_location') }} as d
-        on k.location_code = d.location_code and d.valid_to = 'infinity'
+        on k.location_code = d.location_code and d.valid_to = {{ forever() }}
     left join {{ source('ops', 'setting') }} as s on s.name = 'zone'
 ),
 
@@ -69,8 +69,8 @@ by_instant as (
         f.product_code,
         r.location_id,
         r.event_time,
-        sum(case when r.place > 1 or r.is_booked then greatest(0, -r.quantity) else 0 end) as found,
-        sum(case when r.place > 1 or r.is_booked then greatest(0, r.quantity) else 0 end) as lost,
+        sum(case when r.place > 1 or r.is_booked then {{ greatest_known() }}(0, -r.quantity) else 0 end) as found,
+        sum(case when r.place > 1 or r.is_booked then {{ greatest_known() }}(0, r.quantity) else 0 end) as lost,
         sum(case when r.place = 1 and not r.is_booked then -r.quantity else 0 end) as first_counted
     from ranked as r
     inner join family as f on r.product_id = f.product_id
@@ -106,7 +106,7 @@ dated as (
         p.location_code,
         cast(
             date_trunc(
-                'month', (v.event_time - make_interval(mins => p.close_minutes)) at time zone p.zone_name
+                'month', {{ local(minutes_before('v.event_time', 'p.close_minutes'), 'p.zone_name') }}
             ) as date
         ) as month_start
     from valued as v

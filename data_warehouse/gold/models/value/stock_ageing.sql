@@ -29,7 +29,7 @@ latest as (
 aged as (
     select
         f.*,
-        floor(extract(epoch from n.as_of - f.event_time) / 86400) as age_days
+        floor({{ seconds_between('f.event_time', 'n.as_of') }} / 86400) as age_days
     from fifo_layer as f
     cross join latest as n
 ),

@@ -33,16 +33,7 @@ latest as (
 ),
 
 valued as (
-    select
-        product_id,
-        location_id,
-        max(currency) as currency,
-        sum(quantity) as on_hand,
-        -- {quantity, value, what the last receipt trued up}
-        ({{ var('silver_schema') }}.moving_average(quantity, unit_cost order by seq))[2] as moving_average_value,
-        (array_agg(standard_cost order by seq desc))[1] as standard_cost
-    from flow
-    group by product_id, location_id
+    {{ flow_summed('flow') }}
 ),
 
 layered as (
@@ -52,7 +43,7 @@ layered as (
         sum(value) as fifo_value,
         sum(case when quantity < 0 then quantity else 0 end) as provisional_quantity,
         sum(case when cost_source = 'none' then quantity else 0 end) as uncosted_quantity,
-        string_agg(distinct cost_source, ', ' order by cost_source) as cost_sources
+        {{ listed('cost_source', distinct=true) }} as cost_sources
     from fifo_layer
     group by product_id, location_id
 ),

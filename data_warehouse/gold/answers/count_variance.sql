@@ -1,0 +1,25 @@
+-- count_variance: what gold.count_variance() answers for the products of which a shadow feed tells otherwise.
+-- Grain: one row per current authoritative count of a record.
+-- On Snowflake gold reads this as the table count_variance of the gold schema.
+with
+
+shadow as (
+    select distinct p.product_code
+    from {{ ref('drift_leftover') }} as l
+    inner join {{ source('silver', 'product_key') }} as p on l.product_id = p.product_id
+    where l.is_shadow
+),
+
+count_variance as (
+    {{ variance_of_counts('shadow') }}
+)
+
+select
+    product_code,
+    location_code,
+    state,
+    bin_code,
+    lot_code,
+    event_time,
+    variance
+from count_variance
