@@ -18,6 +18,7 @@ from pipeline_manager.observe_commands import observe, score_alerts
 from pipeline_manager.orchestrator.orchestrate_command import orchestrate
 from pipeline_manager.pipeline_flow import URL_HELP, watch_command
 from pipeline_manager.pipeline_flow import run as run_command
+from pipeline_manager.shipping_command import ship
 from pipeline_manager.telling_commands import notify
 
 app = typer.Typer(
@@ -34,7 +35,7 @@ app.add_typer(env_commands.app, name="env")
 feeds_app.command("evolve")(feeds_evolve)
 app.command("run")(run_command)
 app.command("watch")(watch_command)
-for command in (alive, backup, restore, gates, notify, metrics, observe, score_alerts, orchestrate):
+for command in (alive, backup, restore, gates, notify, metrics, observe, score_alerts, orchestrate, ship):
     app.command(command.__name__.replace("_", "-"))(command)
 
 EnvOption = Annotated[str | None, typer.Option("--env", help="Environment; default: prod.")]

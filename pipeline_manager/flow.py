@@ -32,10 +32,11 @@ from pipeline_manager.publishing import publish_gold
 from pipeline_manager.rebuilding import Rebuild
 from pipeline_manager.recording import Recorder, recorded
 from pipeline_manager.report import RunReport
+from pipeline_manager.shipping import serve
 from pipeline_manager.stages import timed
 from pipeline_manager.telling import OF_THE_RUN, breaches_after, tell, told_when_it_fails, told_when_unreachable
 from pipeline_manager.transforming.choosing import transforms_for
-from pipeline_manager.warehouse import open_warehouse
+from pipeline_manager.warehouse import open_warehouse, served_by
 
 log = logging.getLogger(__name__)
 BATCH_BYTES = 2 << 30
@@ -109,6 +110,7 @@ def run_flow(
     emitter = lineage_emitter(settings.environ)
     report = RunReport(schemas.env, feeds.retailer.retailer)
     progress = timed(progress)
+    served = served_by(options.database_url, settings)
     progress.step("warehouse")
     with (
         told_when_unreachable(settings, report, clock),
@@ -152,6 +154,8 @@ def run_flow(
             rebuild.forget()
             reached("rebuild.forgotten")
             warehouse.persistently(partial(publish_gold, opened, feeds, report, progress, run_tests=options.gold_tests))
+            if served is not None:
+                serve(opened, served, report, progress, full=options.full_refresh, run_tests=options.gold_tests)
         if options.write_page:
             publish_page(opened, report, progress)
         scope = OF_THE_RUN if recorder.looked is None else EVERYTHING

@@ -15,7 +15,7 @@ from pipeline_manager.daily import USUAL, time_of_day
 FEEDS_HELP = "Folder of contracts (retailer.yml and one YAML file a feed); default: SYSTOCK_FEEDS."
 INBOX_HELP = "Folder of received files; default: SYSTOCK_INBOX, else the inbox below SYSTOCK_HOME."
 TRANSFORMS_HELP = "Where files are read and conformed: auto (default), in-process or process-pool."
-URL_HELP = "The warehouse; default: SYSTOCK_DATABASE_URL, else the embedded server."
+URL_HELP = "The warehouse; default: SYSTOCK_DATABASE_URL or SNOWFLAKE_ACCOUNT, else the embedded server."
 
 
 def run(
@@ -92,6 +92,9 @@ def watch_command(
     most_files: Annotated[int, typer.Option(min=1, help="Files of one load at most.")] = 500,
     poll_seconds: Annotated[float, typer.Option(min=1, help="How often databases and APIs are asked.")] = 60.0,
     poll: Annotated[bool, typer.Option("--poll", help="Look again and again: for network drives.")] = False,
+    ship_seconds: Annotated[
+        float, typer.Option(min=1, help="How often loads are shipped, where Snowflake serves.")
+    ] = 60.0,
     daily_at: Annotated[
         str, typer.Option(help="When the daily run comes, by the retailer's clock; empty for never.")
     ] = USUAL,
@@ -109,7 +112,9 @@ def watch_command(
         from pipeline_manager.watching import Pace
 
         at = time_of_day(daily_at)
-        pace = Pace(most_files=most_files, poll_seconds=poll_seconds, poll_folders=poll, daily_at=at)
+        pace = Pace(
+            most_files=most_files, poll_seconds=poll_seconds, poll_folders=poll, ship_seconds=ship_seconds, daily_at=at
+        )
         watch_until_told(feeds, inbox, env, database_url, pace, transforms=transforms)
     exit_with(DONE)
 

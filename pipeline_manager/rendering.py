@@ -148,6 +148,8 @@ def render(report: RunReport, console: Console) -> None:
                       f"{report.snapshots} snapshots sealed.")  # fmt: skip
     else:
         console.print("[bold]Verified[/bold]  nothing new came in; the warehouse stands as it was.")
+    if report.shipped:
+        _indented(console, f"Shipped: {report.shipped}.", 0)
     if report.unclaimed:
         shown = ", ".join(report.unclaimed[:MOST_UNCLAIMED])
         others = len(report.unclaimed) - MOST_UNCLAIMED

@@ -40,6 +40,7 @@ class RunReport:
         drift: what changed in the columns of feeds and has no answer in their contracts.
         laws: law -> kept or the sentence.
         snapshots: snapshots sealed by this run.
+        shipped: what went to the serving warehouse, as a sentence; empty where PostgreSQL serves.
         known: load number after the run.
         batches: load transactions of this run.
         seconds: how long it took.
@@ -61,6 +62,7 @@ class RunReport:
     drift: list[dict[str, Any]] = field(default_factory=list)
     laws: list[dict[str, Any]] = field(default_factory=list)
     snapshots: int = 0
+    shipped: str = ""
     known: int = 0
     batches: int = 0
     seconds: float = 0.0

@@ -13,6 +13,7 @@ from etl_pipeline.core.errors import StopRunError
 from etl_pipeline.core.failpoints import reached
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.settings import Settings, redact, remember_secrets
+from etl_pipeline.core.snowflake_access import KEEPER, SnowflakeAccess, is_snowflake, snowflake_access
 from load.embedded_postgres import EmbeddedServer
 from load.postgres import PostgresWarehouse, connect, reconnect
 from pipeline_manager.environments.copying import copy_prod
@@ -79,9 +80,23 @@ class OpenWarehouse:
 
 
 def warehouse_url(url: str | None, settings: Settings) -> str:
-    """Return the given address, or that of the embedded server, started if it does not run."""
+    """Return the given address, or that of the embedded server, started if it does not run.
+
+    Snowflake serves and decides nothing: where it is given, the keeper is meant.
+    """
     remember_secrets(url or "")
+    if is_snowflake(url):
+        url = settings.environ.get(KEEPER)
     return url or EmbeddedServer.start(settings.postgres_dir).url()
+
+
+def served_by(url: str | None, settings: Settings) -> SnowflakeAccess | None:
+    """Return the serving warehouse of an address, or of the settings where none is given; None for PostgreSQL.
+
+    Raises:
+        UsageError: Snowflake is asked for, and a setting is missing.
+    """
+    return settings.serving if url is None else snowflake_access(url, settings.environ)
 
 
 @contextmanager

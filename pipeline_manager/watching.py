@@ -24,10 +24,11 @@ from pipeline_manager.daily import Daily
 from pipeline_manager.flow import Options, Run, extract_all, judge_again, load_all, run_flow, utc_now
 from pipeline_manager.ingest import Ingest
 from pipeline_manager.report import RunReport
+from pipeline_manager.shipping_watch import Shipper
 from pipeline_manager.telling import LONGEST_TELLING, told_when_it_fails
 from pipeline_manager.transforming.choosing import transforms_for
 from pipeline_manager.waiting import Waiting
-from pipeline_manager.warehouse import OpenWarehouse, open_warehouse
+from pipeline_manager.warehouse import OpenWarehouse, open_warehouse, served_by
 from pipeline_manager.watch_telling import Teller
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Pace:
         poll_seconds: how often databases and APIs are asked.
         beat_seconds: how often the heartbeat is written.
         tell_seconds: how often deliveries and quarantine are looked at, and people told of what is new.
+        ship_seconds: how often loads are shipped to a serving warehouse, where there is one.
         daily_at: when the daily run is done, by the retailer's clock; None where somebody else does it.
         poll_folders: look at the folders again and again instead of being told.
     """
@@ -58,6 +60,7 @@ class Pace:
     poll_seconds: float = 60.0
     beat_seconds: float = 5.0
     tell_seconds: float = 300.0
+    ship_seconds: float = 60.0
     daily_at: datetime.time | None = None
     poll_folders: bool = False
 
@@ -261,6 +264,7 @@ def watch_flow(
             return Totals(RunReport(opened.warehouse.schemas.env, feeds.retailer.retailer))
         totals = Totals(first, refused=dict(first.refused))
         teller = Teller(opened, feeds, pace.tell_seconds, clock)
+        shipper = Shipper(opened, served_by(options.database_url, settings), pace.ship_seconds)
         daily = Daily(pace.daily_at, feeds.retailer.zone, clock())
         with told_when_it_fails(opened, RunReport(first.env, first.retailer), clock):
             while not stop.is_set():
@@ -272,6 +276,8 @@ def watch_flow(
                 if loaded is not None:
                     totals.take_in(loaded)
                     told(loaded)
+                    shipper.note()
+                shipper.ship_when_due()
                 teller.tell_when_due(totals.refused, watch.inbox)
         teller.end(LONGEST_TELLING)
     return totals

@@ -32,6 +32,12 @@ NAMES_OF_ENVIRONMENTS = (
     "env.leaving", "env.emptied", "env.files_gone", "env.gone",
 )  # fmt: skip
 """Points at which an environment is made, gets tables of its own, and goes."""
+NAMES_OF_SHIPPING = (
+    "ship.begun", "ship.read", "ship.put", "ship.staged", "ship.all_staged", "ship.merged", "ship.before_manifest",
+    "ship.before_commit", "ship.published", "ship.done",
+)  # fmt: skip
+"""Points of a shipment to a serving warehouse, in the order in which it meets them first."""
+_ALL = NAMES + NAMES_OF_ENVIRONMENTS + NAMES_OF_SHIPPING
 
 _reached: Counter[str] = Counter()
 
@@ -48,14 +54,9 @@ def reached(name: str) -> None:
         return
     place, _, action = wanted.partition("=")
     point, _, time = place.partition(":")
-    if (
-        point not in NAMES + NAMES_OF_ENVIRONMENTS
-        or not (time or "1").isdigit()
-        or action not in ("", "kill", "stop", "raise")
-    ):
+    if point not in _ALL or not (time or "1").isdigit() or action not in ("", "kill", "stop", "raise"):
         raise UsageError(
-            f"{VARIABLE} is '{wanted}'. Write name[:time][=kill|stop|raise] with one of: "
-            + ", ".join(NAMES + NAMES_OF_ENVIRONMENTS)
+            f"{VARIABLE} is '{wanted}'. Write name[:time][=kill|stop|raise] with one of: " + ", ".join(_ALL)
         )
     if name != point:
         return

@@ -11,6 +11,7 @@ from dotenv import dotenv_values
 from etl_pipeline.core.bronze_store import BronzeStore
 from etl_pipeline.core.errors import UsageError
 from etl_pipeline.core.names import PROD, safe_name
+from etl_pipeline.core.snowflake_access import DATABASE, KEEPER, SnowflakeAccess, asks_for_snowflake, snowflake_access
 
 _URL_PASSWORD = re.compile(r"(?P<start>[a-z][a-z0-9+.-]*://[^\s:/@'\"]*):[^\s'\"]*@", re.IGNORECASE)
 _NAMED_SECRET = re.compile(
@@ -23,7 +24,7 @@ _URL = re.compile(
 _QUERY_SECRET = re.compile(r"[?&](?:\w*password|token|api_?key|secret)=([^&#\s]+)", re.IGNORECASE)
 # PWD and OLDPWD are the shell's folders, and what ends in FILE names one.
 _SECRET_NAME = re.compile(
-    r"^(?!.*_(?:file|path|dir)$).*(?:password|passwd|_pwd$|secret|token|api_?key|webhook)", re.IGNORECASE
+    r"^(?!.*_(?:file|path|dir)$).*(?:password|passwd|passphrase|_pwd$|secret|token|api_?key|webhook)", re.IGNORECASE
 )
 _SHORTEST_SECRET, _SHORTEST_PART = 8, 6
 _known_secrets: set[str] = set()
@@ -37,7 +38,7 @@ class Settings:
 
     Attributes:
         home: folder of everything we keep outside the warehouse.
-        database_url: the warehouse; None means the embedded server.
+        database_url: the warehouse, or the keeper where another one serves; None means the embedded server.
         environ: environment and `.env` together, for the addresses and tokens of sources.
         env: the environment whose own files are meant; None for prod.
         feeds: contracts to use where a command names none; None means the simulated retailer's.
@@ -50,6 +51,15 @@ class Settings:
     env: str | None = None
     feeds: Path | None = None
     senders: Path | None = None
+
+    @property
+    def serving(self) -> SnowflakeAccess | None:
+        """Snowflake, which every load is shipped to; None where PostgreSQL serves.
+
+        Raises:
+            UsageError: it is asked for, and a setting is missing.
+        """
+        return snowflake_access(self.environ.get(DATABASE), self.environ)
 
     @property
     def work_dir(self) -> Path:
@@ -98,9 +108,10 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
         remember_secrets(value, is_secret=_SECRET_NAME.search(name) is not None)
         if "webhook" in name.lower():
             remember_webhook(value)
-    url = values.get("SYSTOCK_DATABASE_URL")
+    named = KEEPER if asks_for_snowflake(values.get(DATABASE), values) else DATABASE
+    url = values.get(named)
     if url is not None and "://" not in url:
-        raise UsageError("SYSTOCK_DATABASE_URL is no URL. Write it as postgresql://user:password@host:5432/database.")
+        raise UsageError(f"{named} is no URL. Write it as postgresql://user:password@host:5432/database.")
     if url is not None and url.startswith("postgres://"):  # libpq takes it, SQLAlchemy does not
         url = "postgresql" + url.removeprefix("postgres")
 

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 
 from etl_pipeline.core.errors import UsageError
+from etl_pipeline.core.snowflake_access import DATABASE, ENGINE, KEEPER, is_snowflake
 from pipeline_manager.orchestrator.plan import SECURITY
 
-ENGINE = "SYSTOCK_ENGINE"
 POSTGRES, SNOWFLAKE = "postgres", "snowflake"
 SNOWFLAKE_SETTINGS = (
     "SNOWFLAKE_ACCOUNT",
@@ -28,13 +28,17 @@ def require_settings(environ: Mapping[str, str], stages: Collection[str]) -> Non
         return
     if engine != SNOWFLAKE:
         raise UsageError(f"{ENGINE} is none of {POSTGRES}, {SNOWFLAKE}. Correct it, or leave it out for {POSTGRES}.")
-    missing = [name for name in SNOWFLAKE_SETTINGS if not environ.get(name)]
+    has_key = bool(environ.get("SNOWFLAKE_PRIVATE_KEY_PATH"))
+    wanted = [name for name in SNOWFLAKE_SETTINGS if name != "SNOWFLAKE_PASSWORD" or not has_key]
+    missing = [] if is_snowflake(environ.get(DATABASE)) else [name for name in wanted if not environ.get(name)]
     if missing:
         raise UsageError(
             f"{ENGINE} asks for Snowflake, and {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. "
             "Set them as secrets of the repository or in .env; or leave out SYSTOCK_ENGINE to load PostgreSQL."
         )
-    raise UsageError(
-        f"This version loads PostgreSQL only; the settings of Snowflake are complete, but nothing uses them yet. Leave "
-        f"out {ENGINE} and set SYSTOCK_DATABASE_URL."
-    )
+    url = environ.get(DATABASE)
+    if url and not is_snowflake(url):
+        raise UsageError(
+            f"{ENGINE} asks for Snowflake, and {DATABASE} names PostgreSQL. Name the keeper, where the numbers are "
+            f"decided, by {KEEPER}; leave out {DATABASE}."
+        )

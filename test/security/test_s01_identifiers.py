@@ -24,6 +24,8 @@ SINKS = {"execute", "executemany", "copy_expert", "execute_values", "mogrify", "
 OWN_NAMES = {
     "load/batch.py": "table names from a tuple beside the statement",
     "data_warehouse/content_hash.py": "relations of _CODES, a constant of the module, with the environment's schemas",
+    "load/postgres_serving.py": "relations and columns of the keeper's catalogue, each quoted",
+    "load/snowflake/serving.py": "relations and columns of the keeper's catalogue, each quoted",
     "data_warehouse/ddl.py": "renders the constants of contracts/facts.py",
     "data_warehouse/ddl_masters.py": "renders the constants of contracts/facts.py",
 }

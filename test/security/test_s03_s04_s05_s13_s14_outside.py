@@ -16,6 +16,7 @@ CSV_WRITERS = {
     "extract/bench_master.py": "writes a made-up product master for our own reader",
     "extract/extract_database.py": "writes what a source told for our own reader; people never open it",
     "extract/simulated": "writes files of a made-up retailer for our own reader",
+    "load/postgres_serving.py": "writes for COPY, read by the server at once",
     "load/copying.py": "writes for COPY, read by the server at once",
 }
 """Who writes CSV, and why no spreadsheet opens it."""

@@ -141,5 +141,9 @@ def test_settings_of_snowflake_are_asked_for_by_name_and_only_where_it_is_wanted
     wanted = {"SYSTOCK_ENGINE": "snowflake", "SNOWFLAKE_ACCOUNT": "a", "SNOWFLAKE_USER": "b", "SNOWFLAKE_ROLE": "c"}
     with pytest.raises(UsageError, match="SNOWFLAKE_PASSWORD, SNOWFLAKE_WAREHOUSE, SNOWFLAKE_DATABASE are not set"):
         require_settings(wanted, ["elt"])
+    by_key = {"SNOWFLAKE_WAREHOUSE": "d", "SNOWFLAKE_DATABASE": "e", "SNOWFLAKE_PRIVATE_KEY_PATH": "key.p8"}
+    require_settings(wanted | by_key, ["elt"])
+    with pytest.raises(UsageError, match="Name the keeper, where the numbers are decided, by SYSTOCK_KEEPER_URL"):
+        require_settings(wanted | by_key | {"SYSTOCK_DATABASE_URL": "postgresql://h/d"}, ["elt"])
     with pytest.raises(UsageError, match="SYSTOCK_ENGINE is none of"):
         require_settings({"SYSTOCK_ENGINE": "duck"}, ["elt"])
