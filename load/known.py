@@ -15,6 +15,8 @@ from load.pieces import Piece
 SEPARATOR = "\x1f"
 """Between the parts of a key, and between keys on their way to the server; what holds one is decided about there."""
 HASH_KEY = "systock keys num"
+LONGEST_RUN = 1 << 20
+"""Keys of a run that is not merged any further: what merging takes for a moment is twice a run, whatever the load."""
 FEW = 0.05
 """Up to this share of a chunk is left to be decided about later, rather than looked up while the indexes are down."""
 LISTS = ("epoch", "document", "line", "content_hash")
@@ -30,9 +32,9 @@ class KnownKeys:
         self._schemas = schemas
         self._known = known
         self._has_history: dict[int, bool] = {}
-        # Feed -> sorted hashes of the keys copied so far, for feeds that had no file before this load.
-        self._keys: dict[int, np.ndarray] = {}
-        self._kept: dict[int, np.ndarray] = {}
+        # Feed -> hashes of the keys copied so far, in sorted runs, for feeds that had no file before this load.
+        self._keys: dict[int, tuple[np.ndarray, ...]] = {}
+        self._kept: dict[int, tuple[np.ndarray, ...]] = {}
 
     def keep(self) -> None:
         """A savepoint is set: remember what is known until here."""
@@ -65,12 +67,11 @@ class KnownKeys:
         if self._had_records(feed_id):
             again, known = self._look_up(pieces, records, once, of_masters=of_masters)
             return once & ~again & ~known, again
-        before = self._keys.get(feed_id, np.array([], dtype=np.uint64))
+        runs = self._keys.get(feed_id, ())
         fresh = once.copy()
-        if len(before):
-            fresh &= before[np.minimum(np.searchsorted(before, hashes), len(before) - 1)] != hashes
-        # Two sorted runs: a stable sort merges them.
-        self._keys[feed_id] = np.sort(np.concatenate([before, ordered[fresh[order]]]), kind="stable")
+        for run in runs:
+            fresh &= run[np.minimum(np.searchsorted(run, hashes), len(run) - 1)] != hashes
+        self._keys[feed_id] = _with_run(runs, ordered[fresh[order]])
         again, _ = self._look_up(pieces, records, once & ~fresh, of_masters=of_masters)
         return fresh, again
 
@@ -115,6 +116,14 @@ class KnownKeys:
         for mask, positions in zip((again, known), self._cursor.fetchone() or (None, None), strict=True):
             mask[places[np.array(positions or [], dtype=np.int64) - 1]] = True
         return again, known & ~again
+
+
+def _with_run(runs: tuple[np.ndarray, ...], new: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return sorted runs with one more, merged with those before it that are no longer, as long as that is cheap."""
+    while runs and len(runs[-1]) <= len(new) < LONGEST_RUN:
+        # Two sorted runs: a stable sort merges them.
+        new, runs = np.sort(np.concatenate([runs[-1], new]), kind="stable"), runs[:-1]
+    return (*runs, new) if len(new) else runs
 
 
 def _hashes(records: pa.Table) -> np.ndarray:

@@ -296,9 +296,12 @@ create or replace function {{ silver }}.touch_keys()
 returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set work_mem = '256MB'
 as $$
 declare
     touched bigint;
+    -- Numbers only grow: from here on all records are this load's, and of facts it is a range of their index.
+    first_new constant bigint := (select min(c.record_id) from pg_temp.changed_record as c where c.is_new);
 begin
     insert into pg_temp.touched_key
     select m.product_id, m.location_id
@@ -327,9 +330,8 @@ begin
         coalesce(sum(case when m.role = 'authority' and m.known_to is null then m.quantity end), 0) as quantity,
         min(case when m.role = 'authority' and m.known_to is null then m.event_time end) as first_at,
         max(case when m.role = 'authority' and m.known_to is null then m.event_time end) as last_at
-    from pg_temp.changed_record as c
-    inner join {{ silver }}.fact_movement as m on c.record_id = m.record_id
-    where c.is_new
+    from {{ silver }}.fact_movement as m
+    where m.record_id >= first_new
     group by m.product_id, m.location_id, m.state, m.bin_code, m.lot_code;
     perform {{ silver }}.know_size('moved');
 

@@ -46,7 +46,7 @@ FAULTS = {
         REFRESH, "greatest(p.last_movement_at, excluded.last_movement_at)", "p.last_movement_at",
     ),
     "it misses a movement of a key": (TOUCH, "coalesce(sum(", "coalesce(max("),
-    "it misses all movements of a key": (TOUCH, "where c.is_new\n", "where c.is_new and m.product_id % 7 <> 0\n"),
+    "it misses all movements of a key": (TOUCH, ">= first_new\n", ">= first_new and m.product_id % 7 <> 0\n"),
     "it counts the lines, not the pieces": (TOUCH, "m.known_to is null then m.quantity", "m.known_to is null then 1"),
     "it adds to a key with a corrected fact": (TOUCH, "where not c.is_new", "where c.record_id < 0"),
     "it adds what moved before the count": (TOUCH, "where p.anchor_at >= m.first_at", "where false"),
