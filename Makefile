@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/.systock-ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run test mutants check torture docker-test bench bi-test clean
+.PHONY: help setup run test mutants check torture docker-test spark-test bench bi-test clean
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -59,6 +59,11 @@ torture: setup  ## kill, cut and crash it a thousand times; takes an hour or two
 # Root and a Docker engine needed, or root and dockerd: it says so where they are missing.
 docker-test: setup  ## build and run the containers, kill the database in a load, look at the laws; takes minutes
 	$(BIN)/python -m pytest -s -x test/containers/containers.py $(ARGS)
+
+# Java 17 needed, and 450 MB of packages that nothing else wants.
+spark-test: setup  ## have a cluster of Spark with its own executors do the transforms, and compare; takes minutes
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev,spark]'
+	$(BIN)/python -m pytest -s test/pipeline_manager/test_transforms_on_spark.py $(ARGS)
 
 # The peer, dlt with dbt over it, has an environment of its own: SyStock needs none of it. ARGS='--sizes 1000000'.
 PEER_STAMP := .peer-venv/.systock-ready

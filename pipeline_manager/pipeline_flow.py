@@ -14,7 +14,7 @@ from pipeline_manager.daily import USUAL, time_of_day
 
 FEEDS_HELP = "Folder of contracts (retailer.yml and one YAML file a feed); default: SYSTOCK_FEEDS."
 INBOX_HELP = "Folder of received files; default: SYSTOCK_INBOX, else the inbox below SYSTOCK_HOME."
-TRANSFORMS_HELP = "Where files are read and conformed: auto (default), in-process or process-pool."
+TRANSFORMS_HELP = "Where files are read and conformed: auto (default), in-process, process-pool or spark."
 URL_HELP = "The warehouse; default: SYSTOCK_DATABASE_URL or SNOWFLAKE_ACCOUNT, else the embedded server."
 
 

@@ -38,8 +38,12 @@ class RunWarehouse:
     ) -> RunReport:  # fmt: skip
         """Run the flow in this process; gold's data tests are left out unless asked for."""
         options.setdefault("gold_tests", False)
-        settings = Settings(home=self.home, database_url=self.url, environ=environ or {})
+        settings = self.settings_with(environ or {})
         return run_flow(Options(feeds, inbox, **options), settings, make_progress("silent"), clock)
+
+    def settings_with(self, environ: dict[str, str]) -> Settings:
+        """Return settings of this warehouse with an environment."""
+        return Settings(home=self.home, database_url=self.url, environ=environ)
 
     def environment(self, name: str, origin: Literal["prod", "empty"] = "empty", days: float = 7) -> Environment:
         """Create an environment beside prod."""

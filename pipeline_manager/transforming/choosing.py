@@ -10,12 +10,13 @@ from pipeline_manager.conforming import rules_of
 from pipeline_manager.transforming.desk import Desk
 from pipeline_manager.transforming.in_process import InProcess
 from pipeline_manager.transforming.process_pool import ProcessPool
+from pipeline_manager.transforming.spark import Spark
 from pipeline_manager.transforming.transform import Transform
 from pipeline_manager.transforming.units import Transformed, Unit
 
 VARIABLE, PROCESSES = "SYSTOCK_TRANSFORMS", "SYSTOCK_TRANSFORM_PROCESSES"
-AUTO, IN_PROCESS, PROCESS_POOL = "auto", "in-process", "process-pool"
-WAYS = (AUTO, IN_PROCESS, PROCESS_POOL)
+AUTO, IN_PROCESS, PROCESS_POOL, SPARK = "auto", "in-process", "process-pool", "spark"
+WAYS = (AUTO, IN_PROCESS, PROCESS_POOL, SPARK)
 MOST_PROCESSES = 8
 SECONDS_A_FILE, SECONDS_A_MEGABYTE = 0.002, 0.1
 """What reading and conforming take of a core, about."""
@@ -82,6 +83,8 @@ def transforms_for(feeds: Feeds, way: str | None, environ: Mapping[str, str]) ->
     if not told.isdigit() or not int(told):
         raise UsageError(f"{PROCESSES} is '{told}'; write how many processes read and conform files, 1 or more.")
     transform = Transform(feeds.contracts, rules_of(feeds))
+    if asked == SPARK:
+        return Spark(transform, environ)
     if asked == PROCESS_POOL:
         return ProcessPool(transform, int(told))
     is_alone = asked == IN_PROCESS or (asked == AUTO and cores() == 1)

@@ -175,7 +175,7 @@ def test_few_small_files_start_no_process(warehouse, tmp_path):
 
 
 def test_an_unknown_way_and_no_processes_are_refused_before_anything_is_done(warehouse, feeds_folder, inbox):
-    with pytest.raises(UsageError, match="auto or in-process or process-pool, not 'threads'"):
+    with pytest.raises(UsageError, match="auto or in-process or process-pool or spark, not 'threads'"):
         load(warehouse, feeds_folder / "simulated", inbox, "threads")
     for name, value in ((VARIABLE, "pool"), (PROCESSES, "0"), (PROCESSES, "many")):
         with pytest.raises(UsageError, match=f"'{value}'"):
