@@ -143,52 +143,39 @@ begin
             )
     ),
 
-    -- One sorted pass instead of joins: a misjudged join over a million keys costs hours, a sort costs seconds.
-    event as (
-        select
-            m.product_id, m.location_id, m.state, m.bin_code, m.lot_code, m.event_time, m.quantity,
-            0 as is_count, '' as tie
-        from movement as m
-        union all
-        select
-            o.product_id, o.location_id, o.state, o.bin_code, o.lot_code, o.event_time, o.quantity,
-            1 as is_count, o.tie
+    anchor as (
+        select distinct on (o.product_id, o.location_id, o.state, o.bin_code, o.lot_code) o.*
         from observation as o
+        order by
+            o.product_id, o.location_id, o.state, o.bin_code, o.lot_code, o.event_time desc, o.tie desc
     ),
 
-    placed as (
-        select
-            e.*,
-            row_number() over (
-                partition by e.product_id, e.location_id, e.state, e.bin_code, e.lot_code
-                order by e.is_count desc, e.event_time desc, e.tie desc
-            ) as place,
-            max(case when e.is_count = 1 then e.event_time end) over (
-                partition by e.product_id, e.location_id, e.state, e.bin_code, e.lot_code
-            ) as anchor_at
-        from event as e
-    ),
-
+    -- A full join is done by hashing or sorting, never by nested loops: misjudged over a million keys they take hours.
     stock_from_ledger as (
         select
-            p.product_id,
-            p.location_id,
-            p.state,
-            p.bin_code,
-            p.lot_code,
-            sum(
-                case
-                    when p.is_count = 1 then case when p.place = 1 then p.quantity else 0 end
-                    when p.anchor_at is null or p.event_time > p.anchor_at then p.quantity
-                    else 0
-                end
-            ) as quantity,
-            max(p.anchor_at) is not null as is_anchored,
-            max(p.anchor_at) as anchor_at,
-            max(case when p.is_count = 1 and p.place = 1 then p.quantity end) as anchor_quantity,
-            max(case when p.is_count = 0 then p.event_time end) as last_movement_at
-        from placed as p
-        group by p.product_id, p.location_id, p.state, p.bin_code, p.lot_code
+            coalesce(m.product_id, a.product_id) as product_id,
+            coalesce(m.location_id, a.location_id) as location_id,
+            coalesce(m.state, a.state) as state,
+            coalesce(m.bin_code, a.bin_code) as bin_code,
+            coalesce(m.lot_code, a.lot_code) as lot_code,
+            coalesce(max(a.quantity), 0)
+            + coalesce(sum(case when a.event_time is null or m.event_time > a.event_time then m.quantity end), 0)
+                as quantity,
+            max(a.event_time) is not null as is_anchored,
+            max(a.event_time) as anchor_at,
+            max(a.quantity) as anchor_quantity,
+            max(m.event_time) as last_movement_at
+        from movement as m
+        full join anchor as a
+            on
+                m.product_id = a.product_id
+                and m.location_id = a.location_id
+                and m.state = a.state
+                and m.bin_code = a.bin_code
+                and m.lot_code = a.lot_code
+        group by
+            coalesce(m.product_id, a.product_id), coalesce(m.location_id, a.location_id), coalesce(m.state, a.state),
+            coalesce(m.bin_code, a.bin_code), coalesce(m.lot_code, a.lot_code)
     )
 
     select s.*
