@@ -198,7 +198,10 @@ begin
     insert into {{ ops }}.rebuild (
         run_id, known, stock_keys, keys_differed, order_lines_differed, hash_before, hash_after
     )
-    values (at_run, at_known, key_count, keys_mended, lines_mended, before, {{ silver }}.stock_hash())
+    values (
+        at_run, at_known, key_count, keys_mended, lines_mended, before,
+        case when keys_mended = 0 and lines_mended = 0 then before else {{ silver }}.stock_hash() end
+    )
     returning *;
 end
 $$;
