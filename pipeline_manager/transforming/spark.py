@@ -10,6 +10,7 @@ import secrets
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -209,6 +210,8 @@ class Spark:
     def _start(self) -> "SparkSession":
         from pyspark.sql import SparkSession
 
+        # It warns of pandas 3 with each job; frames of three plain columns are all that it is given here.
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
         if self._master.startswith("local"):
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         try:
