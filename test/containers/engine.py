@@ -40,18 +40,17 @@ class Engine:
     compose: tuple[str, ...] = ()
     stand_ins: list[str] = field(default_factory=list)
 
-    def run(self, *command: str, patience: float = 900, given: bytes | None = None) -> str:
+    def run(self, *command: str, patience: float = 900) -> str:
         """Run a command against the engine and return its output; its errors are shown when it fails."""
-        done = subprocess.run(
-            command, env=dict(self.environ), input=given, capture_output=True, timeout=patience, check=False
-        )
-        out = done.stdout.decode(errors="replace")
+        return self.read(*command, patience=patience).decode(errors="replace")
+
+    def read(self, *command: str, patience: float = 900) -> bytes:
+        """The same, with the bytes as they come."""
+        done = subprocess.run(command, env=dict(self.environ), capture_output=True, timeout=patience, check=False)
         if done.returncode:
-            said = done.stderr.decode(errors="replace")
-            raise AssertionError(
-                f"{' '.join(command[:6])} ended with {done.returncode}:\n{out[-3000:]}\n{said[-3000:]}"
-            )
-        return out
+            out, said = (told[-3000:].decode(errors="replace") for told in (done.stdout, done.stderr))
+            raise AssertionError(f"{' '.join(command[:6])} ended with {done.returncode}:\n{out}\n{said}")
+        return done.stdout
 
     def docker(self, *arguments: str, patience: float = 900) -> str:
         """Run the client of Docker."""
