@@ -8,11 +8,13 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from psycopg2 import extensions
 
@@ -41,6 +43,13 @@ _AS_OF = """
     limit 1
 """
 _RECEIVED = "select distinct sha256, size_bytes from {{ bronze }}.file order by sha256"
+_NOBODYS = ("--no-owner", "--no-privileges")
+_KNOWS_ALL_SETTINGS = 170000
+"""Since this version a server knows every setting that pg_restore makes."""
+_UNKNOWN_SETTING = b"SET transaction_timeout = 0;\n"
+_TOO_OLD = ("server version mismatch", "unsupported version")
+"""What pg_dump says of a server, and pg_restore of a dump, that is later than itself."""
+_NEWER = "name the folder of the programs of the server's version in SYSTOCK_PG_BIN."
 _FORGET_VERSIONS = "delete from {{ ops }}.setting where name in ('schema_version', 'gold_version', 'runner')"
 
 
@@ -132,10 +141,13 @@ def restore(opened: OpenWarehouse, folder: Path, progress: Progress) -> tuple[Ba
         _copy(files, kept, opened.settings.bronze, progress)
         progress.done(f"{len(files):,}")
         progress.step("restore")
-        _pg(
-            opened.url, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges",
-            "--dbname={dsn}", str(folder / DUMP),
-        )  # fmt: skip
+        if connection.server_version >= _KNOWS_ALL_SETTINGS:
+            _pg(
+                opened.url, "pg_restore", "--single-transaction", "--exit-on-error", *_NOBODYS, "--dbname={dsn}",
+                str(folder / DUMP),
+            )  # fmt: skip
+        else:
+            _restore_into_older(opened.url, folder / DUMP)
         progress.done(f"load {found.known}")
         progress.step("deploy")
         with connection, connection.cursor() as cursor:
@@ -196,33 +208,71 @@ def _copy_one(path: Path, copy: Path) -> None:
         raise StopRunError(f"{path} could not be copied to {copy.parent.parent} ({error.strerror}).") from error
 
 
-def _pg(url: str, program: str, *arguments: str) -> None:
-    """Run a program of PostgreSQL against a warehouse; the password goes by its environment: others see arguments."""
+def _restore_into_older(url: str, dump: Path) -> None:
+    """Restore by psql, without the setting that a server before version 17 does not know; whole or not at all."""
+    shown, environ = _address(url)
+    read = [str(_program("pg_restore")), *_NOBODYS, "--file=-", str(dump)]
+    write = [str(_program("psql")), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={shown}"]
+    with tempfile.TemporaryFile() as said:
+        source = subprocess.Popen(read, env=environ, stdout=subprocess.PIPE, stderr=said)
+        target = subprocess.Popen(write, env=environ, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
+        with suppress(BrokenPipeError), source, target:  # psql has stopped, and said why
+            script = cast(BinaryIO, target.stdin)
+            script.write(b"begin;\n")
+            _hand_on(cast(BinaryIO, source.stdout), script)
+            if source.wait() == 0:  # psql cannot tell the end of a dump from the end of what came of it
+                script.write(b"commit;\n")
+        if source.returncode or target.returncode:
+            said.seek(0)
+            raise StopRunError(_failed(Path(read[0]), said.read().decode(errors="replace")))
+
+
+def _hand_on(source: BinaryIO, target: BinaryIO) -> None:
+    for line in source:
+        if line == _UNKNOWN_SETTING:
+            break
+        target.write(line)
+    shutil.copyfileobj(source, target, 1 << 20)
+
+
+def _failed(program: Path, said: str) -> str:
+    what = redact("; ".join(said.strip().splitlines()[:3])) or "it did not say why"
+    advice = f" {program} is too old for that: {_NEWER}" if any(sign in said for sign in _TOO_OLD) else ""
+    return f"{program.name} failed: {what}{advice}"
+
+
+def _address(url: str) -> tuple[str, dict[str, str]]:
+    """Return a warehouse's address without its password, and an environment that has it: others see arguments."""
     dsn = extensions.parse_dsn(url)
     secret = dsn.pop("password", None)
-    shown = extensions.make_dsn(**dsn)
+    return extensions.make_dsn(**dsn), {**os.environ, "LC_ALL": "C", **({"PGPASSWORD": secret} if secret else {})}
+
+
+def _pg(url: str, program: str, *arguments: str) -> None:
+    """Run a program of PostgreSQL against a warehouse."""
+    shown, environ = _address(url)
+    path = _program(program)
     command: Sequence[str] = [
-        str(_program(program)), *(part.replace("{dsn}", shown) if "{dsn}" in part else part for part in arguments)
+        str(path), *(part.replace("{dsn}", shown) if "{dsn}" in part else part for part in arguments)
     ]  # fmt: skip
-    environ = {**os.environ, **({"PGPASSWORD": secret} if secret else {})}
     done = subprocess.run(command, env=environ, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        said = redact("; ".join(done.stderr.strip().splitlines()[:3])) or f"it ended with {done.returncode}"
-        raise StopRunError(f"{program} failed: {said}")
+        raise StopRunError(_failed(path, done.stderr))
 
 
 def _program(name: str) -> Path:
-    """Return pg_dump or pg_restore: beside the server's programs, or on PATH.
+    """Return a client program of PostgreSQL: from SYSTOCK_PG_BIN, beside the server's programs, or on PATH.
 
     Raises:
         StopRunError: there is none.
     """
-    try:
+    named = Path(os.environ.get("SYSTOCK_PG_BIN") or os.devnull, name)  # it need not hold a server
+    if named.is_file():
+        return named
+    with suppress(StopRunError):
         beside = find_binaries() / name
         if beside.is_file():
             return beside
-    except StopRunError:
-        pass
     on_path = shutil.which(name)
     if on_path is None:
         raise StopRunError(f"{name} was not found. Install PostgreSQL's client programs, or set SYSTOCK_PG_BIN.")

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -13,6 +15,7 @@ from data_warehouse.content_hash import content_hash
 from etl_pipeline.core.errors import StopRunError, UsageError
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.progress import SilentProgress
+from pipeline_manager import backing_up
 from pipeline_manager.backing_up import DUMP, NOTE, back_up, restore
 from pipeline_manager.commands import app
 from pipeline_manager.environments.lifecycle import drop
@@ -25,6 +28,7 @@ FIRST = {
     "move_2025-02-01.csv": move("D1", "2025-02-01T09:00:00", 5),
     "move_2025-02-02.csv": "D2,1,1,NO,W1,x,5,EA,in,\n",
 }
+OLDER = next((path.parent for path in sorted(Path("/usr/lib/postgresql").glob("1[0-6]/bin/pg_restore"))), None)
 
 
 @pytest.fixture
@@ -155,6 +159,52 @@ def test_a_damaged_dump_leaves_the_database_empty(loaded, empty, tmp_path):
     with pytest.raises(StopRunError, match="pg_restore failed"):
         restored(empty, tmp_path / "backup")
     (tmp_path / "backup" / DUMP).write_bytes(whole)
+    assert restored(empty, tmp_path / "backup")[1].findings == []
+
+
+def test_a_server_before_version_17_gets_it_by_psql_whole_or_not_at_all(loaded, empty, tmp_path, monkeypatch):
+    monkeypatch.setattr(backing_up, "_KNOWS_ALL_SETTINGS", 10**9)
+    backed_up(loaded, tmp_path / "backup")
+    whole = (tmp_path / "backup" / DUMP).read_bytes()
+    (tmp_path / "backup" / DUMP).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(StopRunError, match="pg_restore failed: pg_restore: error"):
+        restored(empty, tmp_path / "backup")
+    (tmp_path / "backup" / DUMP).write_bytes(whole)
+    with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
+        interrupted.setattr(backing_up, "_hand_on", hand_on_all_and_be_interrupted)
+        restored(empty, tmp_path / "backup")
+    monkeypatch.setattr(backing_up, "_UNKNOWN_SETTING", b"SET lock_timeout = 0;\n")  # this server knows the other one
+    assert restored(empty, tmp_path / "backup")[1].findings == []
+    assert total(empty) == total(loaded)
+
+
+def hand_on_all_and_be_interrupted(source, target):
+    shutil.copyfileobj(source, target)
+    raise KeyboardInterrupt
+
+
+def test_what_a_server_answers_to_the_dump_is_said(loaded, empty, tmp_path, monkeypatch):
+    monkeypatch.setattr(backing_up, "_KNOWS_ALL_SETTINGS", 10**9)
+    backed_up(loaded, tmp_path / "backup")
+    with psycopg2.connect(empty.url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "create function public.fails() returns event_trigger language plpgsql as $$ begin raise 'No.'; end $$"
+        )
+        cursor.execute("create event trigger fails on ddl_command_start execute function public.fails()")
+    connection.close()
+    with pytest.raises(StopRunError, match=r"pg_restore failed: .*ERROR: +No\."):
+        restored(empty, tmp_path / "backup")
+
+
+@pytest.mark.skipif(OLDER is None, reason="no PostgreSQL before 17 is installed beside the embedded one")
+def test_programs_older_than_the_server_or_the_dump_say_what_to_set(loaded, empty, tmp_path, monkeypatch):
+    backed_up(loaded, tmp_path / "backup")
+    monkeypatch.setenv("SYSTOCK_PG_BIN", str(OLDER))
+    with pytest.raises(StopRunError, match=r"pg_dump failed: .*mismatch.*too old.*in SYSTOCK_PG_BIN\.$"):
+        backed_up(loaded, tmp_path / "backup")
+    with pytest.raises(StopRunError, match=r"pg_restore failed: .*unsupported version.*in SYSTOCK_PG_BIN\.$"):
+        restored(empty, tmp_path / "backup")
+    monkeypatch.delenv("SYSTOCK_PG_BIN")
     assert restored(empty, tmp_path / "backup")[1].findings == []
 
 
