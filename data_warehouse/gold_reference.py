@@ -45,6 +45,10 @@ dbt build --profiles-dir . --target-path /tmp/gold --log-path /tmp/gold \\
 dbt source freshness --profiles-dir . --target-path /tmp/gold --log-path /tmp/gold   # has a load run lately?
 ```
 
+On Snowflake likewise, after a shipment (docs/snowflake.md): `SNOWFLAKE_ACCOUNT`, `SNOWFLAKE_USER`,
+`SNOWFLAKE_DATABASE`, `SNOWFLAKE_WAREHOUSE`, `SNOWFLAKE_ROLE`, then `SNOWFLAKE_PRIVATE_KEY_PATH` or
+`DBT_ENV_SECRET_SNOWFLAKE_PASSWORD`, and `dbt build --target snowflake` with the same switches.
+
 ## Two engines
 
 The project builds on PostgreSQL (target `warehouse`) and on Snowflake (target `snowflake`, dbt-snowflake; over what is
@@ -69,8 +73,13 @@ schema: `answers/*.sql` has the question of each (`count_variance`, `feed_freshn
 and dbt compiles it for PostgreSQL like a view. The moving average of stock, an aggregate of ours, is there the sum of
 its changes (`silver.value_entry`).
 
-Division has 12 decimals on Snowflake and 16 significant digits or more on PostgreSQL; what is shown of a quotient is
-rounded to 6 at most, so the two differ only where a quotient lies within 10^-12 of a half of the last digit.
+Division has 12 decimals on Snowflake and 16 significant digits or more on PostgreSQL. What is shown of a quotient is
+rounded to 6 at most, so the two can differ in the last digit shown where a quotient lies next to its half. Text sorts
+by its bytes on Snowflake, and on the keeper as its database sorts: the embedded server's does so by bytes.
+
+The keeper's functions (`gold.can_promise`, `gold.stock_as_of` at any instant, `gold.feed_gap_at(now())`) are not on
+Snowflake ([024](decisions/024-gold-for-two-engines.md)). That both have the same rows is tried in
+`test/snowflake/test_gold_parity.py`, against the stand-in: what only Snowflake itself would refuse, it cannot show.
 
 ## Snapshots
 

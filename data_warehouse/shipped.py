@@ -4,23 +4,11 @@ from dataclasses import dataclass
 
 import yaml
 
+from data_warehouse.gold_compiled import SHIPPED, read_compiled
 from data_warehouse.gold_project import PROJECT
 from etl_pipeline.core.names import Schemas
 
 SNAPSHOTS = ("snapshot", "stock_snapshot")
-FUNCTIONS = {
-    "feed_freshness_at": (
-        "select f.* from {{ ops }}.latest_window as n cross join lateral {{ gold }}.feed_freshness_at(n.latest_at) as f"
-    ),
-    "feed_gap_at": (
-        "select g.* from {{ ops }}.latest_window as n cross join lateral {{ gold }}.feed_gap_at(n.latest_at) as g"
-    ),
-    "count_variance": (
-        "select v.* from {{ gold }}.count_variance("
-        "array(select k.product_code from {{ silver }}.product_key as k)) as v"
-    ),
-}
-"""Functions whose answers gold asks for: shipped as relations of the function's name."""
 
 
 @dataclass(frozen=True)
@@ -41,5 +29,7 @@ def shipped_names(schemas: Schemas) -> list[ShippedName]:
         for table in source["tables"]
     ]
     found += [ShippedName(schemas.gold, name) for name in SNAPSHOTS]
-    found += [ShippedName(schemas.gold, name, schemas.render(query)) for name, query in FUNCTIONS.items()]
+    compiled = read_compiled(SHIPPED)
+    answers = compiled.answers if compiled is not None else ()
+    found += [ShippedName(schemas.gold, answer.name, schemas.render(answer.query)) for answer in answers]
     return list(dict.fromkeys(found))

@@ -50,6 +50,30 @@ def test_a_view_has_a_header_and_ends_in_a_cte_of_its_name(path):
     assert f"\n{path.stem} as (\n" in text
 
 
+ONE_ENGINE_ONLY = (
+    r"\bgreatest\(|\bleast\(", r"\bfilter \(", r"\bdistinct on\b", r"\blateral\b", r"\bwindow\b\s+\w+ as", r"::",
+    r"at time zone", r"\* interval|make_interval", r"extract\(epoch", r"'-?infinity'|isfinite", r"timestamptz",
+    r"as numeric\)", r"trim_scale", r"(string|array)_agg|bool_(and|or)\(", r"concat_ws", r"collate",
+    r"unnest|generate_series", r"\bencode\(", r" ~ [\w('\"]+ \|\|", r"\) <>? \(", r"\bstart as \(",
+)  # fmt: skip
+"""What PostgreSQL takes and Snowflake does not, or takes for something else."""
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("path", sorted((PROJECT / "models").rglob("*.sql")), ids=lambda path: path.stem)
+def test_a_view_is_written_in_what_both_engines_have(path):
+    text = re.sub(r"--.*|{{.*?}}", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert [found[0] for words in ONE_ENGINE_ONLY for found in re.finditer(words, text)] == []
+
+
+@pytest.mark.fast
+def test_what_the_engines_spell_differently_has_a_spelling_for_each():
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted((PROJECT / "macros").glob("*.sql")))
+    asked = set(re.findall(r"adapter\.dispatch\('(\w+)'\)", text))
+    for engine in ("postgres", "snowflake"):
+        assert set(re.findall(rf"macro {engine}__(\w+)\(", text)) == asked
+
+
 @pytest.mark.fast
 def test_no_password_is_written_in_the_project():
     profile = (PROJECT / "profiles.yml").read_text(encoding="utf-8")

@@ -37,7 +37,7 @@
 {%- endmacro %}
 
 {% macro snowflake__whole_part(dividend, divisor) -%}
-    floor({{ dividend }} / {{ divisor }})
+    cast(floor({{ dividend }} / {{ divisor }}) as number(38, 0))
 {%- endmacro %}
 
 {# The function that gives the greatest of what is known: nulls are passed over. #}

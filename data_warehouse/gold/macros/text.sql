@@ -75,11 +75,11 @@
 {%- endmacro %}
 
 {% macro postgres__each_of(texts, alias, name) -%}
-    unnest({{ texts }}) as {{ alias }} ({{ name }})
+    lateral unnest({{ texts }}) as {{ alias }} ({{ name }})
 {%- endmacro %}
 
 {% macro snowflake__each_of(texts, alias, name) -%}
-    flatten(input => {{ texts }}) as {{ alias }}
+    lateral flatten(input => {{ texts }}) as {{ alias }}
 {%- endmacro %}
 
 {% macro each_one(alias, name) -%}

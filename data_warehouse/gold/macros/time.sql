@@ -129,6 +129,19 @@
     dateadd(minute, -1 * {{ minutes }}, {{ at }})
 {%- endmacro %}
 
+{# A day some days later, or earlier if they are below zero. #}
+{% macro day_later(day, days) -%}
+    {{ adapter.dispatch('day_later')(day, days) }}
+{%- endmacro %}
+
+{% macro postgres__day_later(day, days) -%}
+    {{ day }} {{ '- %d' % -days if days < 0 else '+ %d' % days }}
+{%- endmacro %}
+
+{% macro snowflake__day_later(day, days) -%}
+    dateadd(day, {{ days }}, {{ day }})
+{%- endmacro %}
+
 {# How many seconds lie between two instants, exactly. #}
 {% macro seconds_between(earlier, later) -%}
     {{ adapter.dispatch('seconds_between')(earlier, later) }}

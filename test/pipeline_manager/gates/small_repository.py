@@ -8,7 +8,7 @@ from test.run_warehouse import REPO
 
 SETTINGS = (".sqlfluff", ".sqlfluffignore", ".yamllint.yml")
 FOLDERS = (".ci/sqlfluff_lib", "data_warehouse/gold", "feeds/uci", "feeds/northwind")
-FILES = ("data_warehouse/gold_compiled.json", "data_warehouse/schema/010_ops.sql")
+FILES = (".ci/snowflake.sqlfluff", "data_warehouse/gold_compiled.json", "data_warehouse/schema/010_ops.sql")
 WHO = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com", "-c", "commit.gpgsign=false")
 
 

@@ -49,6 +49,14 @@ def test_a_model_of_gold_is_linted_as_dbt_would_render_it(root):
     assert {each.path for each in run_gates(root, only=["sql"], changed=[model])} == {model.as_posix()}
 
 
+def test_a_model_of_gold_that_only_postgresql_takes_is_found(root):
+    model = next((root / "data_warehouse/gold/models/stock").glob("*.sql")).relative_to(root)
+    last = (root / model).read_text(encoding="utf-8").rindex("select * from")
+    text = (root / model).read_text(encoding="utf-8")
+    (root / model).write_text(f"{text[:last]}select distinct on (product_code) * {text[last + 9 :]}", encoding="utf-8")
+    assert "PRS" in {each.rule for each in run_gates(root, only=["sql"], changed=[model])}
+
+
 def test_sqlfluff_that_fails_opens_no_gate(root):
     shutil.rmtree(root / ".ci/sqlfluff_lib")
     (root / ".sqlfluff").write_text("[sqlfluff]\ndialect = no_such\ntemplater = jinja\n", encoding="utf-8")

@@ -110,7 +110,7 @@ promise_event as (
             when at_time <= as_of then cast({{ local('as_of', 'zone_name') }} as date)
             when date_trunc('day', {{ local('at_time', 'zone_name') }}) = {{ local('at_time', 'zone_name') }}
                 then cast({{ local('at_time', 'zone_name') }} as date)
-            else cast({{ local('at_time', 'zone_name') }} as date) + 1
+            else {{ day_later('cast(' ~ local('at_time', 'zone_name') ~ ' as date)', 1) }}
         end as day,
         cast({{ local('as_of', 'zone_name') }} as date) as today
     from dated

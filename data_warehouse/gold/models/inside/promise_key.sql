@@ -45,8 +45,9 @@ policy_everywhere as (
 
 -- Read only where something is late at all.
 most_late as (
-    select max(late_hours) as late_hours from {{ source('silver', 'lateness') }}
-    having max(late_hours) > 0
+    select l.late_hours
+    from (select max(late_hours) as late_hours from {{ source('silver', 'lateness') }}) as l
+    where l.late_hours > 0
 ),
 
 rate as (

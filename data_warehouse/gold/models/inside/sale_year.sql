@@ -22,8 +22,8 @@ setting as (
 
 period as (
     select
-        cast({{ local('n.as_of', 'g.usual_zone') }} as date) - 365 as first_day,
-        cast({{ local('n.as_of', 'g.usual_zone') }} as date) - 1 as last_day
+        {{ day_later('cast(' ~ local('n.as_of', 'g.usual_zone') ~ ' as date)', -365) }} as first_day,
+        {{ day_later('cast(' ~ local('n.as_of', 'g.usual_zone') ~ ' as date)', -1) }} as last_day
     from latest as n
     cross join setting as g
     where {{ is_dated('n.as_of') }}

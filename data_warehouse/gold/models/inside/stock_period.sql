@@ -85,7 +85,7 @@ came as (
     inner join span as d
         on
             cast({{ local(minutes_before('m.event_time', 'p.close_minutes'), 'p.own_zone') }} as date)
-            between d.first_day + 1 and d.last_day
+            between {{ day_later('d.first_day', 1) }} and d.last_day
     where
         m.known_to is null
         and m.role = 'authority'

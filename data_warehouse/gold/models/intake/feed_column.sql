@@ -43,7 +43,7 @@ named as (
         f.logical_time,
         {{ each_one('c', 'column_name') }} as column_name
     from file as f
-    cross join lateral {{ each_of('f.columns', 'c', 'column_name') }}
+    cross join {{ each_of('f.columns', 'c', 'column_name') }}
 ),
 
 feed_column as (

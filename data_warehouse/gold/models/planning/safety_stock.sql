@@ -48,7 +48,7 @@ safety_stock as (
         k.configured_by,
         {{ plain('k.required') }} as required,
         k.service_level,
-        k.z,
+        {{ exact('k.z') }} as z,
         k.demand_kind,
         k.in_stock_days,
         {{ plain('k.mean_daily') }} as demand_mean,

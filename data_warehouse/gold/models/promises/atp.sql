@@ -70,7 +70,7 @@ change as (
             rows between current row and unbounded following
         ) as least_moved
     from spread
-    where day <= first_day + 180
+    where day <= {{ day_later('first_day', 180) }}
 ),
 
 atp as (
