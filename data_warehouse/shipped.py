@@ -1,14 +1,17 @@
 """What a serving warehouse is shipped: every relation that gold reads, and the answers of functions that it calls."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import yaml
 
-from data_warehouse.gold_compiled import SHIPPED, read_compiled
+from data_warehouse.gold_compiled import compiled_gold
 from data_warehouse.gold_project import PROJECT
+from etl_pipeline.core.errors import StopRunError
 from etl_pipeline.core.names import Schemas
 
 SNAPSHOTS = ("snapshot", "stock_snapshot")
+"""Sealed tables of the gold schema that gold's views read."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,22 @@ class ShippedName:
     source: str | None = None
 
 
-def shipped_names(schemas: Schemas) -> list[ShippedName]:
-    """Return everything that gold reads of an environment."""
+def shipped_names(schemas: Schemas, target_dir: Path) -> list[ShippedName]:
+    """Return everything that gold reads of an environment.
+
+    Args:
+        schemas: the environment.
+        target_dir: a folder of this environment's own for what dbt writes, where it has to compile the project.
+
+    Raises:
+        StopRunError: the project cannot be compiled without a database.
+    """
+    gold = compiled_gold(target_dir)
+    if gold is None:
+        raise StopRunError(
+            "The project of gold asks for what only dbt does, so nobody knows which answers to ship. Take it out of "
+            "data_warehouse/gold, or see what is wrong with it: systock gates"
+        )
     told = yaml.safe_load((PROJECT / "models" / "sources.yml").read_text(encoding="utf-8"))
     found = [
         ShippedName(getattr(schemas, source["name"]), table["name"])
@@ -29,7 +46,5 @@ def shipped_names(schemas: Schemas) -> list[ShippedName]:
         for table in source["tables"]
     ]
     found += [ShippedName(schemas.gold, name) for name in SNAPSHOTS]
-    compiled = read_compiled(SHIPPED)
-    answers = compiled.answers if compiled is not None else ()
-    found += [ShippedName(schemas.gold, answer.name, schemas.render(answer.query)) for answer in answers]
-    return list(dict.fromkeys(found))
+    found += [ShippedName(schemas.gold, answer.name, schemas.render(answer.query)) for answer in gold.answers]
+    return found

@@ -109,10 +109,6 @@ class Keeper:
             key = _FACT_KEY
         return Relation(schema, name, columns, key, source, bool(is_table))
 
-    def count(self, relation: Relation) -> int:
-        """Return how many rows a relation has."""
-        return self._number(sql.SQL("select count(*) from {} as t").format(_of(relation)))
-
     def changed(self, relation: Relation, horizon: int) -> tuple[int, int]:
         """Return how many rows of a table were written since a horizon, and how many there are."""
         with self._connection.cursor() as cursor:
@@ -125,40 +121,45 @@ class Keeper:
         return int(changed), int(total)
 
     def whole(self, relation: Relation, folder: Path) -> Parcel:
-        """Write all rows of a relation into files."""
-        files, content = self._write(relation, sql.SQL(""), folder)
-        return Parcel(relation, files, content.rows, True, content.rows, content.told)
+        """Write all rows of a relation into files; of what tells by itself what changed, no content is told."""
+        content = None if relation.is_table and relation.key else Content(relation)
+        files, rows = self._write(relation, sql.SQL(""), folder, content)
+        return Parcel(relation, files, rows, True, rows, content.told if content else None)
 
     def since(self, relation: Relation, horizon: int, total: int, folder: Path) -> Parcel:
         """Write the rows of a table that were written since a horizon into files."""
         where = sql.SQL(" cross join {} where {}").format(sql.SQL(_NOW), sql.SQL(_WRITTEN).format(sql.Literal(horizon)))
-        files, content = self._write(relation, where, folder)
-        return Parcel(relation, files, content.rows, False, total)
+        files, rows = self._write(relation, where, folder)
+        return Parcel(relation, files, rows, False, total)
 
     def batches(self, relation: Relation) -> "Iterator[pa.RecordBatch]":
         """Return a relation's rows."""
         yield from self._read(relation, sql.SQL(""))
 
-    def _write(self, relation: Relation, where: sql.Composable, folder: Path) -> tuple[tuple[Path, ...], Content]:
+    def _write(
+        self, relation: Relation, where: sql.Composable, folder: Path, content: Content | None = None
+    ) -> tuple[tuple[Path, ...], int]:
+        """Write rows into files of a size that one statement loads well; return the files and how many rows."""
         import pyarrow.parquet as pq
 
         folder.mkdir(parents=True, exist_ok=True)
-        content = Content(relation)
         files: list[Path] = []
-        writer, room = None, 0
+        writer, room, rows = None, 0, 0
         for batch in self._read(relation, where):
-            content.take(batch)
+            if content is not None:
+                content.take(batch)
             if writer is None or room < batch.num_rows:
                 if writer is not None:
                     writer.close()
                 files.append(folder / f"{len(files) + 1}.parquet")
-                writer = pq.ParquetWriter(files[-1], batch.schema, compression="zstd")
+                writer = pq.ParquetWriter(files[-1], batch.schema)
                 room = ROWS_OF_A_FILE
             writer.write_batch(batch)
             room -= batch.num_rows
+            rows += batch.num_rows
         if writer is not None:
             writer.close()
-        return tuple(files), content
+        return tuple(files), rows
 
     def _read(self, relation: Relation, where: sql.Composable) -> "Iterator[pa.RecordBatch]":
         """Copy rows into a file and read it in pieces: what it takes of memory does not grow with the rows."""
@@ -178,12 +179,6 @@ class Keeper:
                     f"{relation.full_name} holds a value that cannot be shipped: {str(error).splitlines()[0][:200]}. "
                     "Numbers have 26 digits before the point and 12 behind it at most."
                 ) from error
-
-    def _number(self, query: sql.Composable) -> int:
-        with self._connection.cursor() as cursor:
-            cursor.execute(query)
-            found = cursor.fetchone()
-        return int(found[0]) if found else 0
 
     def close(self) -> None:
         """End the transaction and the connection."""
@@ -232,7 +227,7 @@ def _column(name: str, native: str, scale: Any) -> Column:
 
 
 def _from(schema: str, name: str, source: str | None) -> sql.Composable:
-    return sql.SQL("({})").format(sql.SQL(source)) if source else sql.Identifier(schema, name)
+    return sql.SQL("({}\n)").format(sql.SQL(source)) if source else sql.Identifier(schema, name)
 
 
 def _of(relation: Relation) -> sql.Composable:

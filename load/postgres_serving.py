@@ -8,11 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from psycopg2 import sql
+from psycopg2 import errors, sql
 
-from etl_pipeline.core.errors import UsageError
+from etl_pipeline.core.errors import StopRunError, UsageError
 from etl_pipeline.core.names import Schemas
-from etl_pipeline.core.settings import redact
+from etl_pipeline.core.settings import first_line, redact
 from load.keeper import EVER, FOREVER, as_text, read_csv
 from load.serving_sql import SqlServing
 from load.session import connect
@@ -100,7 +100,13 @@ class PostgresServing(SqlServing):
 
     def make_anew(self, table: str, definition: str) -> None:
         """Make a table instead of the one of that name, if there is one."""
-        self.run(f"drop table if exists {table} cascade; create table {table} {definition}")
+        try:
+            self.run(f"drop table if exists {table}; create table {table} {definition}")
+        except errors.DependentObjectsStillExist as error:
+            raise StopRunError(
+                f"{table} has other columns now, and is made anew; views of yours read it: {first_line(error)}. Drop "
+                "them, ship, and make them again. Nothing was published."
+            ) from error
 
     def make_staged(self, table: str, definition: str) -> None:
         """Likewise, one that goes with the connection."""

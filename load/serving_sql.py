@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from etl_pipeline.core.errors import StopRunError
 from etl_pipeline.core.failpoints import reached
 from etl_pipeline.core.names import PROD, Schemas
 from load.warehouse import Column, Parcel, Relation, Shipment, Shipped
@@ -28,6 +29,8 @@ _RELATION = Relation("", "shipped_relation", (
     Column("row_count", "integer", "bigint"), Column("content", "text", "text"),
     Column("signature", "text", "text"),
 ))  # fmt: skip
+_NOTE = Relation("", "serving_note", (Column("name", "text", "text"), Column("value", "text", "text")))
+_MANIFEST = (_SHIPMENT, _RELATION, _NOTE)
 
 
 class SqlServing(ABC):
@@ -83,15 +86,30 @@ class SqlServing(ABC):
 
     def prepare(self) -> None:
         """Make the schemas and the manifest where they are missing; an environment begins as a clone, if it can."""
-        ops = self._in_catalogue(self.schemas.ops)
-        if self.schemas.env != PROD and not self.run(f"select 1 from information_schema.schemata where {ops}"):
-            origin = Schemas.of(None)
-            if self.clone_from(origin):
-                self.run(f"delete from {self._manifest(_SHIPMENT)}")  # what is in it was shipped to the other one
-        for schema in (self.schemas.bronze, self.schemas.silver, self.schemas.gold, self.schemas.ops):
+        ops, last = _literal(self.schemas.ops), _literal(_MANIFEST[-1].name)
+        there = f"select 1 from information_schema.tables where lower(table_schema) = {ops}"
+        if self.run(f"{there} and lower(table_name) = {last}"):
+            return
+        if self.schemas.env != PROD and not self.run(f"{there} limit 1") and self.clone_from(Schemas.of(None)):
+            self._own_clone()
+            return
+        for schema in self._schemas:
             self.run(f"create schema if not exists {self.name(schema)}")
-        for table in (_SHIPMENT, _RELATION):
+        for table in _MANIFEST:
             self._create(self._manifest(table), table.columns)
+
+    @property
+    def _schemas(self) -> tuple[str, ...]:
+        return (self.schemas.bronze, self.schemas.silver, self.schemas.gold, self.schemas.ops)
+
+    def _own_clone(self) -> None:
+        """Make a clone's manifest this environment's: its rows are there, but no shipment of its own is."""
+        relation = self.name("relation")
+        self.run(
+            f"update {self._manifest(_RELATION)} set {relation} = {_literal(self.schemas.env + '_')} || {relation}"
+        )
+        self.run(f"delete from {self._manifest(_SHIPMENT)}")
+        self.run(f"delete from {self._manifest(_NOTE)}")
 
     def last_shipments(self) -> tuple[Shipment | None, Shipment | None]:
         """Return the last one that was published, and the last one at all."""
@@ -106,10 +124,27 @@ class SqlServing(ABC):
         return (done[-1] if done else None), (told[-1] if told else None)
 
     def shipped(self) -> dict[str, Shipped]:
-        """Return the manifest of relations."""
+        """Return the manifest of relations; a table that somebody dropped is not there, whatever the manifest says."""
+        schemas = ", ".join(map(_literal, self._schemas))
+        tables = self.run(
+            f"select table_schema, table_name from information_schema.tables where lower(table_schema) in ({schemas})"
+        )
+        there = {f"{schema}.{table}".lower() for schema, table in tables}
         names = ", ".join(self.name(n) for n in ("relation", "row_count", "content", "signature"))
         found = self.run(f"select {names} from {self._manifest(_RELATION)}")
-        return {str(r[0]): Shipped(int(r[1]), r[2], r[3]) for r in found}
+        return {str(r[0]): Shipped(int(r[1]), r[2], r[3]) for r in found if r[0] in there}
+
+    def note(self, name: str) -> str | None:
+        """Return what was noted under a name."""
+        found = self.run(
+            f"select {self.name('value')} from {self._manifest(_NOTE)} where {self.name('name')} = {_literal(name)}"
+        )
+        return str(found[0][0]) if found else None
+
+    def write_note(self, name: str, value: str) -> None:
+        """Note something under a name, instead of what was noted before."""
+        self.run(f"delete from {self._manifest(_NOTE)} where {self.name('name')} = {_literal(name)}")
+        self._enter(_NOTE, (name, value))
 
     def begin(self, shipment: Shipment) -> None:
         """Write down that a shipment begins."""
@@ -119,12 +154,23 @@ class SqlServing(ABC):
             f" where not {self.name('is_done')} and {self.name('number')} < {shipment.number}"
         )
 
-    def make_table(self, relation: Relation) -> None:
-        """Make a relation's table, empty: instead of the one that is there, if any."""
-        self.make_anew(self._table(relation), f"({self._told(relation.columns)})")
+    def _is_loaded_at_once(self, parcel: Parcel) -> bool:
+        """A new table takes the files themselves, where its columns hold what the files hold."""
+        return parcel.is_first and all(
+            self.from_staged(c) == self.name(c.name) and self.type_of(c) == self.type_of(c, staged=True)
+            for c in parcel.relation.columns
+        )
 
     def stage(self, shipment: Shipment, parcel: Parcel) -> None:
-        """Load a parcel's files beside the relation."""
+        """Load a parcel's files beside the relation; into a new table at once, for nobody reads it yet."""
+        relation = parcel.relation
+        if parcel.is_first:
+            self.make_anew(self._table(relation), f"({self._told(relation.columns)})")
+            if self._is_loaded_at_once(parcel):
+                if parcel.files:
+                    self.load_files(shipment, self._table(relation), relation, parcel.files)
+                reached("ship.staged")
+                return
         self._stage(shipment, STAGED, parcel.relation, parcel.files)
 
     def stage_keys(self, shipment: Shipment, parcel: Parcel) -> None:
@@ -153,8 +199,11 @@ class SqlServing(ABC):
     def publish(self, shipment: Shipment, parcels: Sequence[Parcel], keyed: set[str]) -> None:
         """Merge or replace what was staged and write the manifest."""
         with self.transaction():
+            self._refuse_if_overtaken(shipment)
             for parcel in parcels:
-                if parcel.is_whole:
+                if self._is_loaded_at_once(parcel):
+                    pass
+                elif parcel.is_whole:
                     self._replace(parcel)
                 elif parcel.files:
                     self._merge(parcel.relation)
@@ -172,13 +221,22 @@ class SqlServing(ABC):
             self._enter(_SHIPMENT, _values_of(shipment, is_done=True))
             reached("ship.before_commit")
 
+    def _refuse_if_overtaken(self, shipment: Shipment) -> None:
+        """A runner that slept must not publish what another one has shipped anew since."""
+        latest = self.run(f"select max({self.name('number')}) from {self._manifest(_SHIPMENT)}")[0][0]
+        if int(latest or 0) != shipment.number:
+            raise StopRunError(
+                "Another shipment to this target began while this one was under way. Nothing of this one was "
+                "published; the other one brings it."
+            )
+
     def count(self, relation: Relation) -> int:
         """Return how many rows a relation has."""
         return int(self.run(f"select count(*) from {self._table(relation)}")[0][0])
 
     def drop_environment(self) -> None:
         """Drop the schemas of this environment."""
-        for schema in (self.schemas.gold, self.schemas.silver, self.schemas.bronze, self.schemas.ops):
+        for schema in self._schemas:
             self.run(f"drop schema if exists {self.name(schema)} cascade")
 
     def _replace(self, parcel: Parcel) -> None:
@@ -215,9 +273,6 @@ class SqlServing(ABC):
     def _staged(self, relation: Relation) -> str:
         columns = ", ".join(f"{self.from_staged(c)} as {self.name(c.name)}" for c in relation.columns)
         return f"select {columns} from {self.beside(STAGED, relation)}"
-
-    def _in_catalogue(self, schema: str) -> str:
-        return f"lower(schema_name) = {_literal(schema)}"
 
     def _table(self, relation: Relation) -> str:
         return f"{self.name(relation.schema)}.{self.name(relation.name)}"

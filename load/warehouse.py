@@ -79,8 +79,8 @@ class Parcel:
         rows: how many they hold.
         is_whole: they are all rows there are, instead of those that changed.
         total: how many rows the keeper has.
-        content: a hash of all rows, where all were read.
-        is_first: the target's table was made for it, and is empty.
+        content: a hash of all rows, where all were read and nothing else tells whether any changed.
+        is_first: the target has no table of these columns yet.
     """
 
     relation: Relation
@@ -138,14 +138,17 @@ class ServingWarehouse(Protocol):
     def shipped(self) -> dict[str, Shipped]:
         """Return the manifest of relations by their full names."""
 
+    def note(self, name: str) -> str | None:
+        """Return what was noted under a name."""
+
+    def write_note(self, name: str, value: str) -> None:
+        """Note something under a name, instead of what was noted before."""
+
     def begin(self, shipment: Shipment) -> None:
         """Write down that a shipment begins."""
 
-    def make_table(self, relation: Relation) -> None:
-        """Make a relation's table, empty: instead of the one that is there, if any."""
-
     def stage(self, shipment: Shipment, parcel: Parcel) -> None:
-        """Bulk load a parcel's files beside the relation, where nobody reads them."""
+        """Bulk load a parcel's files beside the relation, where nobody reads them; make its table where it has none."""
 
     def rows_after(self, parcel: Parcel) -> int:
         """Return how many rows the relation will have once the staged ones are merged into it."""

@@ -20,8 +20,10 @@ from etl_pipeline.core.failpoints import reached
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.progress import Progress
 from etl_pipeline.core.settings import Settings
+from etl_pipeline.core.snowflake_access import SnowflakeAccess
 from etl_pipeline.observe.incidents import EVERYTHING
 from load.postgres import FileKey, ManifestFile, PostgresWarehouse, contract_hash
+from load.snowflake.serving import require_connector
 from pipeline_manager.again import tasks_again
 from pipeline_manager.decisions import all_decisions, keep_decisions
 from pipeline_manager.ingest import Ingest, Task
@@ -32,7 +34,7 @@ from pipeline_manager.publishing import publish_gold
 from pipeline_manager.rebuilding import Rebuild
 from pipeline_manager.recording import Recorder, recorded
 from pipeline_manager.report import RunReport
-from pipeline_manager.shipping import serve
+from pipeline_manager.serving import serve
 from pipeline_manager.stages import timed
 from pipeline_manager.telling import OF_THE_RUN, breaches_after, tell, told_when_it_fails, told_when_unreachable
 from pipeline_manager.transforming.choosing import transforms_for
@@ -110,7 +112,7 @@ def run_flow(
     emitter = lineage_emitter(settings.environ)
     report = RunReport(schemas.env, feeds.retailer.retailer)
     progress = timed(progress)
-    served = served_by(options.database_url, settings)
+    served = _served(options, settings)
     progress.step("warehouse")
     with (
         told_when_unreachable(settings, report, clock),
@@ -162,6 +164,14 @@ def run_flow(
         tell(opened, report, breaches_after(report, recorder.looked or ()), clock(), scope=scope)
     report.seconds = time.monotonic() - started
     return report
+
+
+def _served(options: Options, settings: Settings) -> SnowflakeAccess | None:
+    """Return the serving warehouse; refuse before anything is loaded where something is missing for it."""
+    served = served_by(options.database_url, settings)
+    if served is not None:
+        require_connector()
+    return served
 
 
 def _landed_before(warehouse: PostgresWarehouse, bronze: BronzeStore, feeds: Feeds) -> list[Landed]:

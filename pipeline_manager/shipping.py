@@ -22,10 +22,11 @@ from etl_pipeline.core.snowflake_access import SnowflakeAccess, is_snowflake, sn
 from load.keeper import Keeper
 from load.postgres import connect
 from load.warehouse import Parcel, Relation, ServingWarehouse, Shipment, Shipped
-from pipeline_manager.report import RunReport
 from pipeline_manager.warehouse import OpenWarehouse
 
 log = logging.getLogger(__name__)
+GOLD_NOTE = "gold_version"
+"""Of the target: which state of the dbt project its views were built from."""
 Target = SnowflakeAccess | str
 """Where to: Snowflake, or the address of another PostgreSQL database."""
 
@@ -82,6 +83,8 @@ def open_target(target: Target, schemas: Schemas) -> ServingWarehouse:
         StopRunError: it does not answer.
     """
     if isinstance(target, str):
+        if is_snowflake(target) or "://" not in target:
+            raise UsageError("The target is no address of PostgreSQL. Write --to postgresql://user@host:5432/database.")
         from load.postgres_serving import PostgresServing
 
         return PostgresServing(target, schemas)
@@ -104,8 +107,8 @@ def ship(opened: OpenWarehouse, target: Target, progress: Progress, *, full: boo
     """
     started = time.monotonic()
     progress.step("ship")
-    with _both(opened, target) as (keeper, serving), _files(opened) as folder:
-        shipment, parcels = ship_relations(keeper, serving, _names(opened), folder, full=full)
+    with both_sides(opened, target) as (keeper, serving), _files(opened) as folder:
+        shipment, parcels = ship_relations(keeper, serving, names_of(opened), folder, full=full)
         names, rows = tuple(p.relation.full_name for p in parcels), sum(p.rows for p in parcels)
         report = ShippingReport(
             serving.shown, shipment.known if shipment else 0, names, rows, time.monotonic() - started
@@ -140,28 +143,11 @@ def ship_relations(
     now = replace(now, number=last.number + 1 if last else 1)
     base = done if done and not full and done.rows_of == now.rows_of else None
     shipping = _Shipping(
-        keeper, serving, now, base, shipped={} if full else serving.shipped(), folder=folder,
-        is_torn=last is not None and not last.is_done,
+        keeper, serving, now, base, shipped=serving.shipped(), folder=folder,
+        # Whatever the target says of itself, a full shipment brings everything.
+        is_torn=full or (last is not None and not last.is_done),
     )  # fmt: skip
     return now, shipping.publish([keeper.relation(n.schema, n.name, n.source) for n in names])
-
-
-def serve(
-    opened: OpenWarehouse,
-    target: SnowflakeAccess,
-    report: RunReport,
-    progress: Progress,
-    *,
-    full: bool,
-    run_tests: bool,
-) -> None:
-    """Ship what a run loaded and published, so that the serving warehouse says the same; harmless to do twice.
-
-    Raises:
-        StopRunError: the target refuses; the keeper has everything, and the next run ships it.
-        RetryStepError: the target does not answer; likewise.
-    """
-    report.shipped = ship(opened, target, progress, full=full).sentence
 
 
 def refuse_foreign(now: Shipment, last: Shipment | None, shown: str) -> None:
@@ -180,7 +166,8 @@ def refuse_foreign(now: Shipment, last: Shipment | None, shown: str) -> None:
     if last.known > now.known:
         raise StopRunError(
             f"{shown} is ahead of this keeper: it holds load {last.known}, and the keeper's last one is {now.known}. "
-            "Was the keeper restored from an older backup? Nothing was shipped. To go back with it: systock ship --full"
+            "Was the keeper restored from an older backup, or the environment refreshed? Nothing was shipped. To go "
+            "back with it: systock ship --full"
         )
 
 
@@ -200,6 +187,7 @@ class _Shipping:
         self._folder = folder
         self._is_torn = is_torn
         self._is_begun = False
+        self._has_new_tables = False
         self._keyed: set[str] = set()
 
     def publish(self, relations: list[Relation]) -> list[Parcel]:
@@ -230,12 +218,14 @@ class _Shipping:
                 return parcel
         else:
             parcel = self._keeper.whole(relation, folder)
-            if found is not None and is_known and not self._is_torn and found.content == parcel.content:
+            is_same = is_known and not self._is_torn and found is not None and found.content == parcel.content
+            if is_same and parcel.content is not None:
                 self._throw_away(parcel)
                 return None
         self._begin()
-        if not is_known:
-            self._serving.make_table(relation)
+        if not is_known and not self._has_new_tables:
+            self._has_new_tables = True
+            self._serving.write_note(GOLD_NOTE, "")  # views over another table are built anew
         return self._sent(replace(parcel, is_first=not is_known))
 
     def _changes(self, relation: Relation, found: Shipped, base: Shipment, folder: Path) -> Parcel | None:
@@ -244,6 +234,8 @@ class _Shipping:
         if not changed and total == found.rows and not self._is_torn:
             return None
         self._begin()
+        if not total:
+            return self._keeper.whole(relation, folder)
         parcel = self._sent(self._keeper.since(relation, base.horizon, total, folder))
         after = self._serving.rows_after(parcel)
         if after < total:
@@ -269,7 +261,8 @@ class _Shipping:
 
 
 @contextmanager
-def _both(opened: OpenWarehouse, target: Target) -> Iterator[tuple[Keeper, ServingWarehouse]]:
+def both_sides(opened: OpenWarehouse, target: Target) -> Iterator[tuple[Keeper, ServingWarehouse]]:
+    """Connect to the target, and to the keeper by a transaction of its own."""
     schemas = opened.warehouse.schemas
     with (
         closing(open_target(target, schemas)) as serving,
@@ -289,40 +282,6 @@ def _files(opened: OpenWarehouse) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _names(opened: OpenWarehouse) -> list[ShippedName]:
-    return shipped_names(opened.warehouse.schemas)
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A relation on both sides."""
-
-    relation: str
-    kept: int
-    served: int
-    is_equal: bool
-
-
-def compare(opened: OpenWarehouse, target: Target) -> list[Compared]:
-    """Compare counts and contents of every shipped relation on both sides; all rows are read.
-
-    Raises:
-        UsageError: nothing was shipped there.
-    """
-    from load.serving_content import content_of
-
-    with _both(opened, target) as (keeper, serving):
-        serving.prepare()
-        if serving.last_shipments()[0] is None:
-            raise UsageError(f"Nothing was shipped to {serving.shown} yet: systock ship")
-        compared = []
-        there = serving.shipped()
-        for name in _names(opened):
-            relation = keeper.relation(name.schema, name.name, name.source)
-            kept = content_of(relation, keeper.batches(relation))
-            if relation.full_name not in there:
-                compared.append(Compared(relation.full_name, kept.rows, 0, False))
-                continue
-            served = content_of(relation, serving.rows(relation))
-            compared.append(Compared(relation.full_name, kept.rows, served.rows, kept.told == served.told))
-    return compared
+def names_of(opened: OpenWarehouse) -> list[ShippedName]:
+    """Return what is shipped of a warehouse."""
+    return shipped_names(opened.warehouse.schemas, opened.settings.work_dir / "dbt")

@@ -4,14 +4,16 @@ import sys
 
 from etl_pipeline.core.log import printable
 from etl_pipeline.core.progress import Progress
-from pipeline_manager.shipping import Target, compare, ship
+from pipeline_manager.serving import ship_and_deploy
+from pipeline_manager.shipping import Target
+from pipeline_manager.shipping_comparing import compare
 from pipeline_manager.warehouse import OpenWarehouse
 
 
 def ship_and_tell(opened: OpenWarehouse, target: Target, progress: Progress, *, full: bool) -> str:
     """Ship what changed; return what to say about it."""
     with opened.warehouse.run_lock():
-        report = ship(opened, target, progress, full=full)
+        report = ship_and_deploy(opened, target, progress, full=full, run_tests=False)
     return printable(f"Shipped: {report.sentence} ({report.seconds:.1f} s).")
 
 

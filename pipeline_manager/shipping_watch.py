@@ -53,6 +53,7 @@ class Shipper:
         except (RetryStepError, StopRunError) as error:
             log.warning("nothing was shipped: %s", redact(str(error)))
             return None
-        self._due = self._clock() + self._every
+        # Views are read whole, so a shipment may take long: nine tenths of the time are for loads.
+        self._due = self._clock() + max(self._every, 9 * shipped.seconds)
         self._is_wanted = False
         return shipped

@@ -59,6 +59,10 @@ class SnowflakeAccess:
         """The address without secrets."""
         return f"{SCHEME}{self.user}@{self.account}/{self.database}"
 
+    def as_settings(self) -> dict[str, str]:
+        """The same by the names of the settings, for dbt."""
+        return {name: str(value) for part, name in _NAMES.items() if (value := getattr(self, part)) is not None}
+
     def arguments(self) -> dict[str, Any]:
         """What `connect` of the connector takes.
 

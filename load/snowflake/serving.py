@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from etl_pipeline.core.errors import RetryStepError, StopRunError, UsageError
 from etl_pipeline.core.failpoints import reached
-from etl_pipeline.core.names import Schemas
+from etl_pipeline.core.names import LAYERS, Schemas
 from etl_pipeline.core.settings import first_line
 from etl_pipeline.core.snowflake_access import EXTRA, SnowflakeAccess
 from load.serving_sql import SqlServing
@@ -39,6 +39,7 @@ class SnowflakeServing(SqlServing):
         super().__init__(schemas)
         self._access = access
         self._connection = _connect(access)
+        self._has_stage = False
 
     @property
     def shown(self) -> str:
@@ -93,23 +94,23 @@ class SnowflakeServing(SqlServing):
         """Likewise, one that goes with the connection."""
         self.run(f"create or replace temporary table {table} {definition}")
 
-    def prepare(self) -> None:
-        """Make the schemas, the manifest and the stage where they are missing."""
-        super().prepare()
-        self.run(f"create stage if not exists {self._landing}")
-
     @property
     def _landing(self) -> str:
         return f"{self.schemas.ops}.{_STAGE}"
 
     def load_files(self, shipment: Shipment, table: str, relation: Relation, files: Sequence[Path]) -> None:
         """Put files on the stage and copy them into a staged table; they are removed from the stage with that."""
-        place = f"@{self._landing}/{shipment.number}/{table.rpartition('.')[2].strip(chr(34)).lower()}"
+        if not self._has_stage:
+            self.run(f"create stage if not exists {self._landing}")
+            self._has_stage = True
+        own = table.rpartition(".")[2].strip('"').lower()
+        place = f"@{self._landing}/{shipment.number}/{relation.schema}/{own}"
         for file in files:
             self.run(f"put 'file://{_quoted(file)}' {place} auto_compress=false overwrite=true")
         reached("ship.put")
         self.run(
-            f"copy into {table} from {place} file_format = (type = parquet use_logical_type = true"
+            # The slash: without it a place is the beginning of others' names, too.
+            f"copy into {table} from {place}/ file_format = (type = parquet use_logical_type = true"
             " binary_as_text = false) match_by_column_name = case_insensitive purge = true"
         )
 
@@ -136,14 +137,13 @@ class SnowflakeServing(SqlServing):
 
     def clone_from(self, origin: Schemas) -> bool:
         """Clone the schemas of another environment, without copying rows, where the account can."""
-        pairs = [(getattr(origin, layer), getattr(self.schemas, layer)) for layer in ("bronze", "silver", "ops")]
         try:
-            for old, new in pairs:
+            for layer in LAYERS:  # ops last: its manifest says that all of it is there
+                old, new = getattr(origin, layer), getattr(self.schemas, layer)
                 self.run(f"create schema {self.name(new)} clone {self.name(old)}")
         except StopRunError as error:
             log.info("no clone: %s", error)
-            for _, new in pairs:
-                self.run(f"drop schema if exists {self.name(new)} cascade")
+            self.drop_environment()
             return False
         return True
 
@@ -156,12 +156,23 @@ def _quoted(file: Path) -> str:
     return file.resolve().as_posix().replace("\\", "\\\\").replace("'", "\\'")
 
 
-def _connect(access: SnowflakeAccess) -> "SnowflakeConnection":
+def require_connector() -> None:
+    """Refuse where the extra is not installed: before anything is loaded, and not after.
+
+    Raises:
+        UsageError: it is not.
+    """
     try:
-        from snowflake import connector
-        from snowflake.connector import errors
+        import snowflake.connector  # noqa: F401 - that it is there is all that is asked
     except ImportError:
         raise UsageError(f"Snowflake is asked for, and its connector is not installed. Install it: {EXTRA}") from None
+
+
+def _connect(access: SnowflakeAccess) -> "SnowflakeConnection":
+    require_connector()
+    from snowflake import connector
+    from snowflake.connector import errors
+
     logging.getLogger("snowflake.connector").setLevel(logging.WARNING)
     try:
         return connector.connect(**access.arguments())

@@ -14,10 +14,11 @@ from psycopg2 import extensions, sql
 
 from data_warehouse.dbt_runner import build_gold
 from data_warehouse.deploy import deploy, deployed_version
-from etl_pipeline.core.errors import StopRunError, UsageError
+from etl_pipeline.core.errors import RetryStepError, StopRunError, UsageError
 from etl_pipeline.core.failpoints import reached
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.settings import Settings
+from etl_pipeline.core.snowflake_access import SnowflakeAccess
 from load.postgres import connect
 from pipeline_manager.environments import registry
 from pipeline_manager.environments.copying import drop_schemas, make_schemas
@@ -25,7 +26,8 @@ from pipeline_manager.environments.locking import PATIENCE_SECONDS, name_held, r
 from pipeline_manager.environments.naming import checked_name, role_name
 from pipeline_manager.environments.reading import read_through
 from pipeline_manager.environments.registry import Environment
-from pipeline_manager.warehouse import warehouse_url
+from pipeline_manager.shipping import open_target
+from pipeline_manager.warehouse import served_by, warehouse_url
 
 log = logging.getLogger(__name__)
 Origin = Literal["prod", "empty"]
@@ -61,7 +63,7 @@ def create(
         if found and found.state == "ready" and found.expires_at > now:
             return found
         if found:
-            _drop(connection, settings, found, PATIENCE_SECONDS)
+            _drop(connection, settings, found, PATIENCE_SECONDS, served_by(url, settings))
         made = Environment(
             name, role_name(connection.info.dbname, name), origin, "creating", now, now + timedelta(days=lease_days),
             None, 0, None, _who(), False,
@@ -93,7 +95,7 @@ def drop(url: str | None, settings: Settings, name: str, *, patience: float = PA
         found = registry.find(connection, name)
         if found is None:
             return False
-        _drop(connection, settings, found, patience)
+        _drop(connection, settings, found, patience, served_by(url, settings))
         return True
 
 
@@ -110,9 +112,9 @@ def collect_garbage(url: str | None, settings: Settings, *, now: datetime) -> li
                 found = registry.find(connection, one.name)
                 if found is None or (found.state == "ready" and found.expires_at > now):
                     continue
-                _drop(connection, settings, found, patience=0)
+                _drop(connection, settings, found, 0, served_by(url, settings))
                 dropped.append(one.name)
-        except StopRunError as error:
+        except (StopRunError, RetryStepError) as error:
             log.warning("%s", error)
     return dropped
 
@@ -204,7 +206,10 @@ def _deploy(connection: extensions.connection, environment: Environment) -> None
         registry.note_own_tables(cursor, environment.name, 0)
 
 
-def _drop(connection: extensions.connection, settings: Settings, found: Environment, patience: float) -> None:
+def _drop(
+    connection: extensions.connection, settings: Settings, found: Environment, patience: float,
+    served: SnowflakeAccess | None,
+) -> None:  # fmt: skip
     """Take everything of an environment away, step by step; a step that was done before is no harm."""
     with run_held(connection, found.schemas, patience):
         registry.set_state(connection, found.name, "dropping")
@@ -217,6 +222,9 @@ def _drop(connection: extensions.connection, settings: Settings, found: Environm
                 cursor.execute(sql.SQL("drop owned by {}").format(role))
                 cursor.execute(sql.SQL("drop role {}").format(role))
         reached("env.emptied")
+        if served is not None:
+            with closing(open_target(served, found.schemas)) as serving:
+                serving.drop_environment()
         _forget_files(settings, found.name)
         reached("env.files_gone")
         registry.strike_out(connection, found.name)

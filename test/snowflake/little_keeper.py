@@ -1,10 +1,11 @@
-"""A keeper of three relations, and its shipping in a process that a test may kill.
+"""A keeper of four relations, and its shipping in processes that a test may kill.
 
-Run as a script: `python test/snowflake/little_keeper.py KEEPER TARGET`, TARGET an address, or the name of a database
-of the stand-in that the SNOWFLAKE_ settings lead to.
+Run as a script it reads from standard input what to do, a line each, and writes its number and how it ended:
+`ship FAILPOINT KEEPER TARGET` forks, so that a process more does not take a second; `go PID` lets a stopped one go on.
 """
 
 import os
+import signal
 import sys
 import tempfile
 from contextlib import closing
@@ -14,6 +15,8 @@ import psycopg2
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from data_warehouse.shipped import ShippedName
+from etl_pipeline.core.errors import StopRunError
+from etl_pipeline.core.failpoints import VARIABLE
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.snowflake_access import snowflake_access
 from load.keeper import Keeper
@@ -64,7 +67,7 @@ def tell(url: str, *statements: str) -> None:
 
 
 def ship_little(url: str, target: Target, *, full: bool = False, schemas: Schemas = PROD) -> list[Parcel]:
-    """Ship the three relations."""
+    """Ship the four relations."""
     with (
         closing(Keeper(connect(url), schemas)) as keeper,
         closing(open_target(target, schemas)) as serving,
@@ -84,7 +87,40 @@ def differing(url: str, target: Target) -> list[str]:
         ]
 
 
+def ship_here(point: str, url: str, target: str) -> None:
+    """Be a process that ships, and dies where it is told to."""
+    os.environ[VARIABLE] = point
+    named = snowflake_access(target, {}) or target
+    try:
+        ship_little(url, named)
+    except StopRunError as error:
+        sys.stderr.write(f"{error}\n")
+        os._exit(1)
+    os._exit(0)
+
+
+def serve_tests() -> None:
+    """Do what the lines of standard input say."""
+    import pyarrow.csv
+    import pyarrow.parquet  # noqa: F401
+    import snowflake.connector  # noqa: F401
+
+    for line in sys.stdin:
+        match line.split():
+            case ["ship", point, url, target]:
+                number = os.fork()
+                if not number:
+                    ship_here(point, url, target)
+            case ["go", told]:
+                number = int(told)
+                os.kill(number, signal.SIGCONT)
+            case _:
+                raise ValueError(line)
+        _, status = os.waitpid(number, os.WUNTRACED)
+        ended = "stopped" if os.WIFSTOPPED(status) else os.waitstatus_to_exitcode(status)
+        sys.stdout.write(f"{number} {ended}\n")
+        sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    keeper_url, named = sys.argv[1:]
-    access = snowflake_access(None, {**os.environ, "SNOWFLAKE_DATABASE": named})
-    ship_little(keeper_url, named if "://" in named or access is None else access)
+    serve_tests()

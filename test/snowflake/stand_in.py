@@ -127,8 +127,8 @@ def _take_comments_with_apostrophes() -> None:
 
     insert = info_schema.insert_table_comment_sql
 
-    def quoted(catalog: str, schema: str, table: str, comment: str) -> str:
-        return insert(catalog, schema, table, comment.replace("'", "''"))
+    def quoted(catalog: str, schema: str, table: str, comment: str | None) -> str:
+        return insert(catalog, schema, table, (comment or "").replace("'", "''"))
 
     setattr(info_schema, "insert_table_comment_sql", quoted)  # noqa: B010 - mypy takes it for another function
 

@@ -6,19 +6,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg2
 import pytest
 
 from etl_pipeline.core.errors import StopRunError, UsageError
-from etl_pipeline.core.failpoints import NAMES_OF_SHIPPING, VARIABLE
+from etl_pipeline.core.failpoints import NAMES_OF_SHIPPING
 from etl_pipeline.core.names import Schemas
-from etl_pipeline.core.snowflake_access import SnowflakeAccess, snowflake_access
+from etl_pipeline.core.snowflake_access import snowflake_access
 from load.embedded_postgres import EmbeddedServer
 from load.serving_sql import SqlServing
+from pipeline_manager.environments.lifecycle import drop
 from pipeline_manager.shipping import Target, open_target
-from test.run_warehouse import PROD, administer
+from test.run_warehouse import PROD, RunWarehouse, administer
 from test.snowflake.little_keeper import LATER, TABLES, differing, ship_little, tell
 from test.snowflake.stand_in import StandIn
 
@@ -131,18 +133,97 @@ def test_environments_are_schemas_beside_prod_and_go_alone(keeper: str, target: 
     assert differing(keeper, target) == []
 
 
-@pytest.mark.parametrize("point", NAMES_OF_SHIPPING)
-def test_a_shipment_that_is_killed_is_made_up_for_by_the_next_one(keeper: str, target: Target, point: str):
-    if point == "ship.put" and isinstance(target, str):
-        pytest.skip("PostgreSQL has no stage to put files on")
+def test_a_shipment_that_is_delivered_twice_changes_nothing(keeper: str, target: Target):
     ship_little(keeper, target)
     tell(keeper, *LATER)
-    named = target.database if isinstance(target, SnowflakeAccess) else target
-    environ = {**os.environ, VARIABLE: f"{point}:2" if point in ("ship.merged", "ship.staged") else point}
-    if isinstance(target, SnowflakeAccess):
-        environ |= StandIn(target.port or 0).environ(target.database)
-    died = subprocess.run([sys.executable, str(SCRIPT), keeper, named], env=environ, capture_output=True, check=False)
-    assert died.returncode == -signal.SIGKILL, died.stderr.decode()[-2000:]
+    ship_little(keeper, target)
+    run_there(target, "delete from ops.shipment where number = 2")
+    assert set(shipped_rows(keeper, target)) == {"silver.thing", "silver.fact_line"}
+    assert differing(keeper, target) == []
+
+
+def test_an_environment_that_is_dropped_is_dropped_on_snowflake_too(
+    warehouse: RunWarehouse, stand_in: StandIn, snowflake_database: str
+):
+    access = snowflake_access(None, stand_in.environ(snowflake_database))
+    assert access is not None
+    run_there(access, "create schema exp1_silver")
+    warehouse.environment("exp1")
+    settings = replace(warehouse.settings, environ=stand_in.environ(snowflake_database))
+    assert drop(None, settings, "exp1")
+    run_there(access, "create schema exp1_silver")  # refused where one of that name is still there
+
+
+class Shippers:
+    """Processes that ship, and die where they are told to."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def told(self, line: str) -> tuple[str, str]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        number, ended = self._process.stdout.readline().split()
+        return number, ended
+
+    def die(self, point: str, keeper: str, target: Target) -> None:
+        assert self.told(f"ship {point} {keeper} {address(target)}")[1] == str(-signal.SIGKILL), point
+
+
+def address(target: Target) -> str:
+    return target if isinstance(target, str) else StandIn(target.port or 0).url(target.database)
+
+
+@pytest.fixture(scope="module")
+def shippers() -> Iterator[Shippers]:
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", str(SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield Shippers(process)
+        process.kill()  # it has nothing to end, and what it imported has threads that would
+
+
+def test_a_first_shipment_that_is_killed_again_and_again_is_made_up_for(
+    keeper: str, target: Target, shippers: Shippers
+):
+    for point in ("ship.begun", "ship.staged:2", "ship.all_staged", "ship.merged:3", "ship.before_commit"):
+        shippers.die(point, keeper, target)
     ship_little(keeper, target)
     assert differing(keeper, target) == []
     assert shipped_rows(keeper, target) == {}
+
+
+def test_a_shipment_that_is_killed_at_any_step_is_made_up_for_by_the_next_one(
+    keeper: str, target: Target, shippers: Shippers
+):
+    ship_little(keeper, target)
+    for number, point in enumerate(NAMES_OF_SHIPPING):
+        if point == "ship.put" and isinstance(target, str):
+            continue  # PostgreSQL has no stage to put files on
+        tell(
+            keeper,
+            f"insert into ops.batch values ({number + 2}, 'later', '2026-01-02')",
+            f"update silver.thing set name = '{point}', flag = true where id = 1",
+            f"delete from silver.fact_line where record_id = {number + 10}",
+            f"update silver.fact_line set known_to = {number + 2} where record_id = {number + 20}",
+            f"insert into silver.fact_line values ({number + 100}, 0, {number + 2}, null, 1.5)",
+        )
+        shippers.die(f"{point}:2" if point in ("ship.merged", "ship.staged") else point, keeper, target)
+        ship_little(keeper, target)
+        assert differing(keeper, target) == [], point
+    assert shipped_rows(keeper, target) == {}
+
+
+def test_a_shipment_that_slept_while_another_one_came_publishes_nothing(
+    keeper: str, target: Target, shippers: Shippers
+):
+    ship_little(keeper, target)
+    tell(keeper, "update silver.thing set name = 'early' where id = 1")
+    number, state = shippers.told(f"ship ship.all_staged=stop {keeper} {address(target)}")
+    assert state == "stopped"
+    tell(keeper, "update silver.thing set name = 'newer' where id = 1")
+    ship_little(keeper, target)
+    assert shippers.told(f"go {number}") == (number, "1")
+    assert differing(keeper, target) == []

@@ -1,12 +1,15 @@
 """The main job with Snowflake: five simulated feeds loaded into the keeper, and all that gold reads shipped."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from etl_pipeline.core.progress import SilentProgress
 from etl_pipeline.core.snowflake_access import snowflake_access
-from pipeline_manager.shipping import Target, compare, ship
+from load.serving_sql import SqlServing
+from pipeline_manager.shipping import Target, open_target, ship
+from pipeline_manager.shipping_comparing import compare
 from pipeline_manager.simulating import write_retailer
 from pipeline_manager.warehouse import open_warehouse
 from test.run_warehouse import PROD, REPO, RunWarehouse
@@ -47,7 +50,11 @@ def test_a_run_ships_what_it_loaded(
     access = snowflake_access(None, environ)
     assert access is not None
     assert "relations to snowflake://tester@stand_in" in warehouse.run(FEEDS, first, environ).shipped
-    assert "relations to snowflake://tester@stand_in" in warehouse.run(FEEDS, inbox, environ).shipped
+    assert "relations to snowflake://tester@stand_in" in warehouse.run(FEEDS, inbox, environ, gold_tests=True).shipped
+    asked = "select product_code, location_code, on_hand from gold.stock_on_hand order by product_code, location_code"
+    with closing(open_target(access, PROD)) as serving:
+        assert isinstance(serving, SqlServing)
+        assert serving.run(asked) == warehouse.rows(asked)
     # The run's own row is finished when it has shipped; nothing else is left.
     assert shipped(warehouse, access) <= {"ops.run", "ops.setting", "ops.check", "ops.feed_metric"}
     assert differing(warehouse, access) == []
