@@ -52,7 +52,7 @@ class Served:
                 closing(Keeper(connect(url), PROD)) as keeper,
                 closing(open_target(self.access, PROD)) as serving,
             ):
-                ship_relations(keeper, serving, shipped_names(PROD), self.folder / "shipping", full=True)
+                ship_relations(keeper, serving, shipped_names(PROD, self.folder), self.folder / "shipping", full=True)
         self.url = url
 
     def build(self) -> None:
