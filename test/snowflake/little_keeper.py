@@ -88,7 +88,8 @@ def differing(url: str, target: Target) -> list[str]:
 
 
 def ship_here(point: str, url: str, target: str) -> None:
-    """Be a process that ships, and dies where it is told to."""
+    """Be a process that ships, and dies where it is told to; one that hangs is to end, too."""
+    signal.alarm(120)
     os.environ[VARIABLE] = point
     named = snowflake_access(target, {}) or target
     try:
@@ -101,6 +102,8 @@ def ship_here(point: str, url: str, target: str) -> None:
 
 def serve_tests() -> None:
     """Do what the lines of standard input say."""
+    # Else the connector's import starts a thread that imports, and what is forked meanwhile waits for its lock forever.
+    os.environ["SNOWFLAKE_DISABLE_MINICORE"] = "true"
     import pyarrow.csv
     import pyarrow.parquet  # noqa: F401
     import snowflake.connector  # noqa: F401

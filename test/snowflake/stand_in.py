@@ -192,6 +192,18 @@ def _take_statements_as_snowflake_does() -> None:
     setattr(FakeSnowflakeCursor, "execute", corrected)  # noqa: B010 - mypy takes it for a method of the class
 
 
+def _begin_in_the_schema_public() -> None:
+    """A session that names none begins in its database's schema PUBLIC; with none at all a MERGE was refused."""
+    from fakesnow.instance import FakeSnow
+
+    connect = FakeSnow.connect
+
+    def connected(self: Any, database: str | None = None, schema: str | None = None, *more: Any, **named: Any) -> Any:
+        return connect(self, database, schema or (database and "PUBLIC"), *more, **named)
+
+    setattr(FakeSnow, "connect", connected)  # noqa: B010 - mypy takes it for a method of the class
+
+
 def serve() -> None:
     """Serve on a free port, told on standard output, until standard input ends."""
     import uvicorn
@@ -206,6 +218,7 @@ def serve() -> None:
     _add_numbers_up_exactly()
     _trim_what_is_named()
     _take_statements_as_snowflake_does()
+    _begin_in_the_schema_public()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         # Connections have it from here: without it an answer's body waits 40 ms for the receipt of its head.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
