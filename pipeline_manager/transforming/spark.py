@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -200,7 +200,13 @@ class Spark:
             if self._shared:
                 Path(self._shared).mkdir(parents=True, exist_ok=True)
             self._folder = Path(tempfile.mkdtemp(prefix="systock_spark_", dir=self._shared))
+            self._have_it_removed(self._folder)
         return self._folder
+
+    def _have_it_removed(self, folder: Path) -> None:
+        """Have the driver's JVM remove a folder when it ends: it outlives a runner that is killed, and notices."""
+        jvm: Any = self._started().sparkContext._jvm
+        jvm.org.apache.spark.util.ShutdownHookManager.registerShutdownDeleteDir(jvm.java.io.File(str(folder)))
 
     def _started(self) -> "SparkSession":
         if self._session is None:

@@ -5,7 +5,10 @@ import io
 import os
 import shutil
 import signal
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -88,6 +91,30 @@ def test_a_contract_that_cannot_be_followed_is_said_as_ever(warehouse, feeds_uns
     with pytest.raises(UsageError) as many:
         warehouse.run(feeds, inbox, {MASTER: "local[2]"}, transforms=SPARK)
     assert str(many.value) == str(alone.value)
+
+
+@needs_spark
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_is_killed_leaves_nothing_in_the_shared_folder(warehouse, feeds_unsnapped, inbox, tmp_path, how):
+    shared = tmp_path / "shared"
+    environ = os.environ | {"SYSTOCK_HOME": str(warehouse.home), MASTER: "local[1]", FOLDER: str(shared)}
+    command = [
+        sys.executable, "-m", "pipeline_manager.pipeline_flow", "--feeds", str(feeds_unsnapped / "simulated"),
+        "--inbox", str(inbox), "--database-url", warehouse.url, "--transforms", SPARK, "--no-page",
+    ]  # fmt: skip
+    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        wait_until(lambda: any(shared.glob("*/*")) or run.poll() is not None)
+        run.send_signal(how)
+    assert run.returncode == -how
+    wait_until(lambda: list(shared.iterdir()) == [])
+
+
+def wait_until(is_so: Callable[[], bool], patience: float = 60) -> None:
+    until = time.monotonic() + patience
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_without_its_packages_spark_is_refused_with_the_extra_to_install(
