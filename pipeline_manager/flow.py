@@ -4,6 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,6 +44,7 @@ from pipeline_manager.warehouse import open_warehouse, served_by
 log = logging.getLogger(__name__)
 BATCH_BYTES = 2 << 30
 MOST_ROUNDS = 10
+_LANDED_AT_A_TIME = 4
 
 
 @dataclass(frozen=True)
@@ -210,20 +212,34 @@ def land_all(run: Run, inboxes: list[Path]) -> list[Landed]:
     run.progress.step("land")
     landed: list[Landed] = []
     for inbox in inboxes:
-        claimed: set[Path] = set()
-        for name, contract in sorted(run.feeds.contracts.items()):
-            for path in matching_files(inbox, contract.files):
-                claimed.add(path)
-                try:
-                    landed.append(land(path, inbox=inbox, bronze=run.bronze, feed=name, files=contract.files))
-                except (SetAsideError, RetryStepError) as error:
-                    run.report.refused[str(path.relative_to(inbox))] = str(error)
+        found = [
+            (name, path)
+            for name, contract in sorted(run.feeds.contracts.items())
+            for path in matching_files(inbox, contract.files)
+        ]
+        # A file is mostly waited for until the disk has it; several that wait are written down together.
+        with ThreadPoolExecutor(_LANDED_AT_A_TIME, "land") as lanes:
+            for (_, path), outcome in zip(found, lanes.map(partial(_land_one, run, inbox), found), strict=True):
+                if isinstance(outcome, Landed):
+                    landed.append(outcome)
+                else:
+                    run.report.refused[str(path.relative_to(inbox))] = outcome
                 run.progress.advance()
+        claimed = {path for _, path in found}
         everything = (p for p in inbox.rglob("*") if p.is_file() and not p.name.startswith("."))
         run.report.unclaimed += sorted(p.relative_to(inbox).as_posix() for p in everything if p not in claimed)
     reached("land.done")
     run.progress.done(f"{len(landed)} files")
     return landed
+
+
+def _land_one(run: Run, inbox: Path, found: tuple[str, Path]) -> Landed | str:
+    """Land a file that a feed's contract claims; where it is refused, return why."""
+    name, path = found
+    try:
+        return land(path, inbox=inbox, bronze=run.bronze, feed=name, files=run.feeds.contracts[name].files)
+    except (SetAsideError, RetryStepError) as error:
+        return str(error)
 
 
 def load_all(run: Run, landed: list[Landed], manifest: Mapping[FileKey, ManifestFile], *, retry: bool) -> None:
