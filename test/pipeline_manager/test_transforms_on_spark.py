@@ -41,14 +41,14 @@ def inbox(tmp_path_factory) -> Path:
 
 
 class Deadly(SilentProgress):
-    """Kills an executor once, when the first files are taken in."""
+    """Kills an executor of this test's own cluster once, when the first files are taken in."""
 
     def __init__(self) -> None:
         self.killed: list[int] = []
 
     def advance(self, amount: int = 1) -> None:
         for folder in Path("/proc").glob("[0-9]*"):
-            if not self.killed and b"CoarseGrainedExecutorBackend" in _command(folder):
+            if not self.killed and b"CoarseGrainedExecutorBackend" in _command(folder) and _is_ours(int(folder.name)):
                 os.kill(int(folder.name), signal.SIGKILL)
                 self.killed.append(int(folder.name))
 
@@ -58,6 +58,17 @@ def _command(folder: Path) -> bytes:
         return (folder / "cmdline").read_bytes()
     except OSError:
         return b""
+
+
+def _is_ours(process: int) -> bool:
+    """Whether a process descends from this one; others may run a cluster on the machine, too."""
+    while process > 1 and process != os.getpid():
+        try:
+            told = Path(f"/proc/{process}/stat").read_text()
+        except OSError:
+            return False
+        process = int(told.rpartition(")")[2].split()[1])
+    return process == os.getpid()
 
 
 @needs_spark
