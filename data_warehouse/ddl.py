@@ -64,15 +64,17 @@ def _apply_one(table: str, stage: str, pairs: list[tuple[str, str]], joins: str,
     old = ", ".join(f"o.{name}" for name, _ in pairs)
     new = ", ".join(source for _, source in pairs)
     return f"""
-    if has_known then
+    if cardinality(closed) > 0 then
         update {{{{ silver }}}}.{table} as f
         set known_to = at_known
-        from pg_temp.changed_record as c
-        where f.record_id = c.record_id and f.known_to is null and not c.is_new and (not c.stands or c.replaces);
+        from unnest(closed) as c (record_id)
+        where f.record_id = c.record_id and f.known_to is null;
+    end if;
 
+    if cardinality(reopened) > 0 then
         insert into {{{{ silver }}}}.{table} (record_id, fact_no, known_from, known_to, {into})
         select o.record_id, o.fact_no, at_known, null, {old}
-        from pg_temp.changed_record as c
+        from unnest(reopened) as c (record_id)
         -- Windows keep this a look-up by record: what it costs follows the change, not the ledger.
         cross join lateral (
             select
@@ -80,12 +82,7 @@ def _apply_one(table: str, stage: str, pairs: list[tuple[str, str]], joins: str,
             from {{{{ silver }}}}.{table} as l
             where l.record_id = c.record_id
         ) as o
-        where
-            c.stands
-            and not c.is_new
-            and not coalesce(c.takes_staged, false)
-            and o.known_from = o.last_known_from
-            and not o.is_open;
+        where o.known_from = o.last_known_from and not o.is_open;
     end if;
 
     if exists (select 1 from pg_temp.{stage}) then{guard}
@@ -189,10 +186,17 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    has_known constant boolean := exists (select 1 from pg_temp.changed_record as c where not c.is_new);
+    -- Looked for once: few of a large load's records were known before, and each kind of fact asks for them.
+    closed constant bigint[] := array(
+        select c.record_id from pg_temp.changed_record as c where not c.is_new and (not c.stands or c.replaces)
+    );
+    reopened constant bigint[] := array(
+        select c.record_id from pg_temp.changed_record as c
+        where c.stands and not c.is_new and not coalesce(c.takes_staged, false)
+    );
 begin
 {keys}
-    if not has_known and not exists (select 1 from pg_temp.stage_record) then
+    if cardinality(closed) = 0 and cardinality(reopened) = 0 and not exists (select 1 from pg_temp.stage_record) then
         return;
     end if;
 {bodies}end

@@ -71,6 +71,25 @@ def test_what_breaks_a_law_is_noticed(sound, harm, laws):
     assert set(broken(sound)) == laws
 
 
+@pytest.mark.parametrize("others", [0, 100], ids=["most of what is there is asked", "a small part is asked"])
+def test_a_key_with_two_current_revisions_is_noticed_however_much_else_is_there(sound, others):
+    columns = "feed_id, epoch, document, line, content_hash, is_void, is_current, file_id, record_no, line_no"
+    columns += ", byte_start, byte_end, known_from"
+    sound.file("more.csv", "pos", records=others)
+    for document, times, file_id in (
+        ("(select document from silver.record where record_id = 1)", 1, 1),
+        ("n", others, 2),
+    ):
+        sound.run(
+            f"insert into silver.record ({columns}) select feed_id, epoch, cast({document} as text), line, "
+            f"gen_random_uuid(), is_void, true, {file_id}, n + 9, line_no, 0, 1, known_from "
+            f"from silver.record, generate_series(1, {times}) as n where record_id = 1"
+        )
+    found = sound.rows("select * from ops.law_8_one_revision(array[1]::bigint[], %s, false)", (sound.known,))
+    document, line = sound.rows("select document, line from silver.record where record_id = 1")[0]
+    assert found == [(f"pos {document} {line} has 2",)]
+
+
 def test_a_movement_that_two_feeds_are_counted_for_is_noticed_by_name(sound):
     sound.tell("movement", "feed|" + TOLD.strip().splitlines()[0] + "\nerp|A100|S1|2025-01-01|10|receipt|P1|1")
     sound.settle()
