@@ -4,7 +4,8 @@ It speaks to the real connector, snowflake-sqlalchemy and dbt-snowflake. What it
 below, one function each. What it cannot show is listed in docs/snowflake.md: grants, warehouses, procedures, COPY's
 ON_ERROR, CLONE, and transactions, for it commits each statement.
 
-Run by itself it serves until its standard input ends: `python test/snowflake/stand_in.py`; its first line is the port.
+Run by itself it serves until its standard input ends: `python test/snowflake/stand_in.py`. Its first line is the port;
+those that follow are the settings with which SyStock reaches it.
 """
 
 import importlib
@@ -212,6 +213,7 @@ def serve() -> None:
 
     # Logins and refused statements are told at level info: the tests' output has no room for them.
     logging.getLogger("fakesnow.server").setLevel(logging.CRITICAL)
+    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # it tells of each comment that DuckDB has no place for
     _keep_null_timestamps()
     _insert_from_the_source()
     _take_comments_with_apostrophes()
@@ -222,7 +224,9 @@ def serve() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         # Connections have it from here: without it an answer's body waits 40 ms for the receipt of its head.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sys.stdout.write(f"{listening.getsockname()[1]}\n")
+        port = int(listening.getsockname()[1])
+        settings = "".join(f"{name}={value}\n" for name, value in StandIn(port).environ("STOCK").items())
+        sys.stdout.write(f"{port}\n{settings}")
         sys.stdout.flush()
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
 

@@ -1,12 +1,8 @@
 """Gold on the stand-in for Snowflake has the rows of gold on PostgreSQL, every view and every column of it."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import psycopg2
 import pytest
@@ -21,13 +17,10 @@ from load.postgres import connect
 from pipeline_manager.shipping import open_target, ship_relations
 from test.data_warehouse.conftest import Warehouse
 from test.run_warehouse import PROD, RunWarehouse, shared_data
+from test.snowflake.gold_on_both import gold_differences
 from test.snowflake.stand_in import StandIn
 
-LAST_INSTANT = "9999-12-31 23:59:59.999999+00"
-FIRST_INSTANT = "0001-01-01 00:00:00+00"
 ONLY_IN_THE_STORY = {"oversell", "count_review"}
-
-Rows = Counter[tuple[Any, ...]]
 
 
 class Served:
@@ -64,63 +57,12 @@ class Served:
 
     def differences(self, views: list[str]) -> list[str]:
         """A sentence for each view and column that is not the same."""
-        import snowflake.connector
-
-        there = snowflake.connector.connect(**self.stand_in.arguments(self.database, network_timeout=60))
-        with closing(there), closing(psycopg2.connect(self.url, options="-c timezone=UTC")) as here:
-            return [each for view in views for each in _differences(view, here.cursor(), there.cursor())]
+        return gold_differences(self.url, self.stand_in.arguments(self.database, network_timeout=60), views)
 
     def count(self, view: str) -> int:
         with closing(psycopg2.connect(self.url)) as here, here.cursor() as cursor:
             cursor.execute(f'select count(*) from gold."{view}"')
             return int((cursor.fetchone() or (0,))[0])
-
-
-def _differences(view: str, here: Any, there: Any) -> Iterator[str]:
-    here.execute(
-        "select attname, format_type(atttypid, null) from pg_attribute "
-        "where attrelid = %s::regclass and attnum > 0 order by attnum",
-        (f'gold."{view}"',),
-    )
-    columns = [(str(name), str(kind)) for name, kind in here.fetchall()]
-    named = ", ".join(_read(name, kind) for name, kind in columns)
-    here.execute(f'select {named} from gold."{view}"')
-    left = _rows(here.fetchall(), columns)
-    there.execute(f"select {', '.join(name for name, _ in columns)} from gold.{view}")
-    found = there.fetchall()
-    for at, (name, kind) in enumerate(columns):
-        if kind != "double precision" and any(isinstance(row[at], float) for row in found):
-            yield f"{view}.{name}: a number that is shown is exact on both"
-    right = _rows(found, columns)
-    if left == right:
-        return
-    yield f"{view}: {left.total()} and {right.total()} rows; {(left - right).total()} only on PostgreSQL"
-    for at, (name, _) in enumerate(columns):
-        one, other = Counter(row[at] for row in left.elements()), Counter(row[at] for row in right.elements())
-        if one != other:
-            yield f"{view}.{name}: {list(one - other)[:3]} and {list(other - one)[:3]}"
-
-
-def _read(name: str, kind: str) -> str:
-    if not kind.startswith("timestamp"):
-        return f'"{name}"'
-    ends = f"when 'infinity' then '{LAST_INSTANT}' when '-infinity' then '{FIRST_INSTANT}'"
-    return f'case "{name}" {ends} else "{name}" end'
-
-
-def _rows(rows: list[tuple[Any, ...]], columns: list[tuple[str, str]]) -> Rows:
-    return Counter(tuple(_value(value, kind) for value, (_, kind) in zip(row, columns, strict=True)) for row in rows)
-
-
-def _value(value: Any, kind: str) -> Any:
-    """One figure for one value: 1.50 and 1.5 are one number, an instant with a zone and in UTC are one instant."""
-    if value is None:
-        return None
-    if kind in ("numeric", "bigint", "integer"):
-        return Decimal(repr(value) if isinstance(value, float) else value).normalize() + 0
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=None) if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
-    return value
 
 
 def lose_on_the_way(inbox: Path) -> None:

@@ -133,3 +133,4 @@ def test_requirements_name_what_pyproject_names_and_the_lock_pins_it():
     locked = {name(line) for line in (ROOT / "requirements.lock").read_text().splitlines()}
     assert listed == needed | {"pytest", "hypothesis"}
     assert needed | {name(line) for line in project["optional-dependencies"]["dev"]} - {"systock"} <= locked
+    assert not {each for each in needed if "snowflake" in each or "spark" in each}, "they are extras"
