@@ -1,6 +1,7 @@
 """Snowflake behind the protocol of a serving warehouse: files are put on a stage, copied beside, merged."""
 
 import logging
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -162,6 +163,8 @@ def require_connector() -> None:
     Raises:
         UsageError: it is not.
     """
+    # It says with each command that it does not know a later release of a package that it does not need.
+    warnings.filterwarnings("ignore", message=r".*chardet.* doesn't match a supported version")
     try:
         import snowflake.connector  # noqa: F401 - that it is there is all that is asked
     except ImportError:
