@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from data_warehouse.gold_project import gold_views
+from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.progress import SilentProgress
 from etl_pipeline.core.snowflake_access import SnowflakeAccess, snowflake_access
 from pipeline_manager.shipping import ship
@@ -24,7 +25,7 @@ IN_EVERY_RUN = {"stock_on_hand", "stock_movement", "atp", "open_demand", "sale_l
 
 
 class Served:
-    """A keeper, the database on the stand-in that it ships to, and what its senders have sent."""
+    """A keeper, the database on the stand-in that it ships to, and what its senders have sent in three parts."""
 
     def __init__(self, keeper: RunWarehouse, stand_in: StandIn, database: str, sent: Path) -> None:
         self.keeper = keeper
@@ -59,11 +60,11 @@ class Served:
         assert done.returncode == ends_with, done.stdout
         return done.stdout
 
-    def differing(self) -> list[str]:
-        return gold_differences(self.keeper.url, self.account, gold_views())
+    def differing(self, gold: str = "gold") -> list[str]:
+        return gold_differences(self.keeper.url, self.account, gold_views(), gold)
 
-    def shipped(self) -> set[str]:
-        with open_warehouse(self.keeper.url, self.keeper.settings, PROD) as opened:
+    def shipped(self, env: str | None = None) -> set[str]:
+        with open_warehouse(self.keeper.url, self.keeper.settings, Schemas.of(env)) as opened:
             return set(ship(opened, self.access, SilentProgress()).relations)
 
     def not_equal(self) -> list[str]:
@@ -105,3 +106,18 @@ def test_where_the_extra_is_not_installed_the_main_job_says_so_before_it_loads_a
     assert "pip install 'systock[snowflake]'" in told
     assert "Traceback" not in told
     assert served.keeper.value("select count(*) from ops.batch") == before
+
+
+def test_an_environment_is_served_from_schemas_beside_prods(served: Served):
+    if not served.keeper.value("select count(*) from ops.batch"):
+        served.receive(0)
+        served.main_job("--no-gold-tests")
+    before = served.keeper.value("select sum(on_hand) from gold.stock_on_hand")
+    served.keeper.environment("exp1", origin="prod")
+    served.receive(2)
+    assert "relations to snowflake://tester@stand_in" in served.main_job("--env", "exp1", "--no-gold-tests")
+    served.shipped("exp1")  # the run's own row again
+    assert served.differing("exp1_gold") == []
+    assert served.keeper.value("select sum(on_hand) from exp1_gold.stock_on_hand") != before
+    served.shipped()
+    assert served.differing() == []
