@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,24 +152,28 @@ def test_a_folder_without_a_whole_backup_is_refused(empty, loaded, tmp_path):
         restored(empty, tmp_path / "backup")
 
 
+@contextmanager
+def half_of(dump):
+    """For a while only the first half of a dump is there."""
+    whole = dump.read_bytes()
+    dump.write_bytes(whole[: len(whole) // 2])
+    yield
+    dump.write_bytes(whole)
+
+
 def test_a_damaged_dump_leaves_the_database_empty(loaded, empty, tmp_path):
     backed_up(loaded, tmp_path / "backup")
-    whole = (tmp_path / "backup" / DUMP).read_bytes()
-    (tmp_path / "backup" / DUMP).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(StopRunError, match="pg_restore failed"):
+    with half_of(tmp_path / "backup" / DUMP), pytest.raises(StopRunError, match="pg_restore failed"):
         restored(empty, tmp_path / "backup")
-    (tmp_path / "backup" / DUMP).write_bytes(whole)
     assert restored(empty, tmp_path / "backup")[1].findings == []
 
 
 def test_a_server_before_version_17_gets_it_by_psql_whole_or_not_at_all(loaded, empty, tmp_path, monkeypatch):
     monkeypatch.setattr(backing_up, "_KNOWS_ALL_SETTINGS", 10**9)
     backed_up(loaded, tmp_path / "backup")
-    whole = (tmp_path / "backup" / DUMP).read_bytes()
-    (tmp_path / "backup" / DUMP).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(StopRunError, match="pg_restore failed: pg_restore: error"):
+    half = half_of(tmp_path / "backup" / DUMP)
+    with half, pytest.raises(StopRunError, match="pg_restore failed: pg_restore: error"):
         restored(empty, tmp_path / "backup")
-    (tmp_path / "backup" / DUMP).write_bytes(whole)
     with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
         interrupted.setattr(backing_up, "_hand_on", hand_on_all_and_be_interrupted)
         restored(empty, tmp_path / "backup")

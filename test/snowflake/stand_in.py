@@ -22,7 +22,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from etl_pipeline.core.snowflake_access import SnowflakeAccess
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,14 @@ class StandIn:
             "SNOWFLAKE_DATABASE": database, "SNOWFLAKE_HOST": "127.0.0.1", "SNOWFLAKE_PORT": str(self.port),
             "SNOWFLAKE_PROTOCOL": "http",
         }  # fmt: skip
+
+    def access(self, database: str) -> "SnowflakeAccess":
+        """The same as SyStock reads it from its settings."""
+        from etl_pipeline.core.snowflake_access import snowflake_access
+
+        access = snowflake_access(None, self.environ(database))
+        assert access is not None
+        return access
 
     def url(self, database: str) -> str:
         """The same as a URL of snowflake-sqlalchemy."""

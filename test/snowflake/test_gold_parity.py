@@ -10,7 +10,6 @@ import pytest
 from data_warehouse.dbt_runner import build_on_snowflake
 from data_warehouse.gold_project import gold_views
 from data_warehouse.shipped import shipped_names
-from etl_pipeline.core.snowflake_access import SnowflakeAccess, snowflake_access
 from extract.simulated.retailer import simulate
 from load.keeper import Keeper
 from load.postgres import connect
@@ -32,18 +31,12 @@ class Served:
         self.folder = folder
         self.url = ""
 
-    @property
-    def access(self) -> SnowflakeAccess:
-        access = snowflake_access(None, self.stand_in.environ(self.database))
-        assert access is not None
-        return access
-
     def ship(self, url: str) -> None:
         """Ship all that gold reads of a warehouse, in place of what was there."""
         if self.url != url:
             with (
                 closing(Keeper(connect(url), PROD)) as keeper,
-                closing(open_target(self.access, PROD)) as serving,
+                closing(open_target(self.stand_in.access(self.database), PROD)) as serving,
             ):
                 ship_relations(keeper, serving, shipped_names(PROD, self.folder), self.folder / "shipping", full=True)
         self.url = url

@@ -1,17 +1,14 @@
 """`systock ship`, and what keeps a serving warehouse up with a watch."""
 
-import os
 import sys
-from collections.abc import Iterator
 
 import pytest
 from typer.testing import CliRunner
 
-from load.embedded_postgres import EmbeddedServer
 from pipeline_manager.commands import app
 from pipeline_manager.shipping_watch import Shipper
 from pipeline_manager.warehouse import open_warehouse
-from test.run_warehouse import PROD, RunWarehouse, administer
+from test.run_warehouse import PROD, RunWarehouse
 from test.snowflake.little_keeper import tell
 
 LOADED = (
@@ -21,11 +18,8 @@ LOADED = (
 
 
 @pytest.fixture
-def replica(postgres_server: EmbeddedServer) -> Iterator[str]:
-    name = f"replica_{os.getpid()}"
-    administer(postgres_server, f"create database {name}")
-    yield postgres_server.url(name)
-    administer(postgres_server, f"drop database {name} with (force)")
+def replica(database_url: str) -> str:
+    return database_url
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import pytest
 from etl_pipeline.core.errors import StopRunError, UsageError
 from etl_pipeline.core.failpoints import NAMES_OF_SHIPPING
 from etl_pipeline.core.names import Schemas
-from etl_pipeline.core.snowflake_access import snowflake_access
 from load.embedded_postgres import EmbeddedServer
 from load.serving_sql import SqlServing
 from pipeline_manager.environments.lifecycle import drop
@@ -32,9 +31,7 @@ def target(
     request: pytest.FixtureRequest, stand_in: StandIn, snowflake_database: str, postgres_server: EmbeddedServer
 ) -> Iterator[Target]:
     if request.param == "snowflake":
-        access = snowflake_access(None, stand_in.environ(snowflake_database))
-        assert access is not None
-        yield access
+        yield stand_in.access(snowflake_database)
         return
     name = f"served_{os.getpid()}_{snowflake_database.lower()}"
     administer(postgres_server, f"create database {name}")
@@ -145,8 +142,7 @@ def test_a_shipment_that_is_delivered_twice_changes_nothing(keeper: str, target:
 def test_an_environment_that_is_dropped_is_dropped_on_snowflake_too(
     warehouse: RunWarehouse, stand_in: StandIn, snowflake_database: str
 ):
-    access = snowflake_access(None, stand_in.environ(snowflake_database))
-    assert access is not None
+    access = stand_in.access(snowflake_database)
     run_there(access, "create schema exp1_silver")
     warehouse.environment("exp1")
     settings = replace(warehouse.settings, environ=stand_in.environ(snowflake_database))

@@ -11,7 +11,6 @@ import pytest
 from data_warehouse.gold_project import gold_views
 from etl_pipeline.core.names import Schemas
 from etl_pipeline.core.progress import SilentProgress
-from etl_pipeline.core.snowflake_access import SnowflakeAccess, snowflake_access
 from pipeline_manager.shipping import ship
 from pipeline_manager.shipping_comparing import compare
 from pipeline_manager.simulating import write_retailer
@@ -30,15 +29,10 @@ class Served:
     def __init__(self, keeper: RunWarehouse, stand_in: StandIn, database: str, sent: Path) -> None:
         self.keeper = keeper
         self.environ = stand_in.environ(database)
+        self.access = stand_in.access(database)
         self.account = stand_in.arguments(database, network_timeout=60)
         self._sent = sent
         self.inbox = sent.with_name("inbox")
-
-    @property
-    def access(self) -> SnowflakeAccess:
-        found = snowflake_access(None, self.environ)
-        assert found is not None
-        return found
 
     def receive(self, part: int) -> None:
         """Put a third of the files into the inbox."""
