@@ -11,7 +11,7 @@ from watchfiles import watch
 from etl_pipeline.core.errors import UsageError
 
 log = logging.getLogger(__name__)
-QUIET_MS = 5
+QUIET_MS = 1
 LONGEST_MS = 50
 LOOK_MS = 100
 

@@ -132,6 +132,15 @@ class PostgresWarehouse(Session):
         return _by_key(rows)
 
     @persistent
+    def manifest_files(self, file_ids: Sequence[int]) -> list[ManifestFile]:
+        """Return files of the manifest by number; none is asked for where no number is given."""
+        if not file_ids:
+            return []
+        rows = self._rows(_MANIFEST + " where f.file_id = any(%s)", (list(file_ids),))
+        self.connection.commit()
+        return [ManifestFile(*row) for row in rows]
+
+    @persistent
     def runner(self) -> str | None:
         """Return which run worked here last."""
         rows = self._rows("select value from {{ ops }}.setting where name = 'runner'")

@@ -126,8 +126,8 @@ class ReferenceReader:
         """
         was_found = False
         for name, keys in wanted.items():
-            missing = set(keys) - self._asked.get(name, set())
-            if name in self._whole or not missing:
+            missing = set() if name in self._whole else set(keys) - self._asked.get(name, set())
+            if not missing:
                 continue
             cursor = cursor_of()
             self._times[name] = self._times.get(name, 0) + 1

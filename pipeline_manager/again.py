@@ -59,14 +59,15 @@ def tasks_again(
         changed: files to judge again as a whole.
         everything: all that is set aside, whatever it waits for.
     """
-    manifest = {f.file_id: f for f in warehouse.manifest().values() if f.feed in feeds.contracts}
     ready = waiting_records(warehouse, reader)
     for file_id, record_no in warehouse.set_aside_records(by_old_contract_only=not everything):
         ready.setdefault(file_id, set()).add(record_no)
     for file_id, record_no in warehouse.let_in_records():
         ready.setdefault(file_id, set()).add(record_no)
+    wanted = sorted(set(ready) | set(changed))
+    manifest = {f.file_id: f for f in warehouse.manifest_files(wanted) if f.feed in feeds.contracts}
     tasks = []
-    for file_id in sorted(set(ready) | set(changed)):
+    for file_id in wanted:
         if file_id not in manifest:
             continue
         file = manifest[file_id]

@@ -1,4 +1,4 @@
-"""What every reader of files shares: the rules of a retailer, and conforming until nothing looked up is missing."""
+"""What every reader of files shares: the rules of a retailer, and conforming with what codes mean."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -29,8 +29,5 @@ def rules_of(feeds: Feeds) -> Rules:
 
 
 def conform_with(known: Known, parts: list[Part], contract: Contract, rules: Rules) -> Conformed:
-    """Conform chunks of one feed, asking for what they look up until nothing is missing."""
-    while True:
-        conformed = conform(parts, contract, rules, known.references)
-        if not known.complete(conformed.used):
-            return conformed
+    """Conform chunks of one feed; what they look up and nobody asked for yet is read on the way."""
+    return conform(parts, contract, rules, known.references, known.complete)

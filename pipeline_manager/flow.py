@@ -252,11 +252,14 @@ def load_all(run: Run, landed: list[Landed], manifest: Mapping[FileKey, Manifest
         retry: read what was set aside once more.
     """
     tasks: dict[str, list[Task]] = {}
+    told_before: list[Landed] = []
     seen: Counter[FileKey] = Counter()
     for file in landed:
         key = (file.feed, file.sha256, file.logical_time)
         seen[key] += 1
         old = manifest.get(key)
+        if seen[key] > 1 or old is not None:
+            told_before.append(file)
         if seen[key] > 1 or (old is not None and not _is_worth_another_look(run, old)):
             run.report.line(file.feed).files_again += 1
             continue
@@ -276,7 +279,8 @@ def load_all(run: Run, landed: list[Landed], manifest: Mapping[FileKey, Manifest
         for batch in _batches([task for feed in group for task in tasks.get(feed, [])]):
             _load_batch(run, "load " + ", ".join(sorted({t.landed.feed for t in batch})), batch)
     reached("load.before_names")
-    run.warehouse.note_names(landed)
+    if told_before:  # what is new came into the manifest with its name
+        run.warehouse.note_names(told_before)
     reached("load.after_names")
 
 

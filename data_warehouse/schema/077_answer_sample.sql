@@ -45,9 +45,11 @@ comment on function {{ ops }}.stock_answers(integer[], integer[], timestamptz, b
 -- Again: a load's answers are kept once.
 create or replace function {{ ops }}.keep_answers(products integer[], at_known bigint)
 returns void
-language sql
+language plpgsql -- whose plans are kept for the session: each load asks
 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
+begin
     with
 
     sample as (
@@ -56,13 +58,13 @@ as $$
             select
                 p.product_id, p.location_id, p.last_movement_at,
                 row_number() over (
-                    order by (p.known = at_known) desc, md5(k.product_code || l.location_code || at_known), p.state,
-                    p.bin_code, p.lot_code
+                    order by (p.known = keep_answers.at_known) desc,
+                        md5(k.product_code || l.location_code || keep_answers.at_known), p.state, p.bin_code, p.lot_code
                 ) as place
             from {{ silver }}.position as p
             inner join {{ silver }}.product_key as k on p.product_id = k.product_id
             inner join {{ silver }}.location_key as l on p.location_id = l.location_id
-            where p.product_id = any (products[1:20])
+            where p.product_id = any (keep_answers.products[1:20])
         ) as s
         where s.place <= 8
     ),
@@ -79,37 +81,65 @@ as $$
     )
 
     insert into {{ ops }}.answer_sample (at_known, at_time, product_id, location_id, answer)
-    select at_known, i.at_time, a.product_id, a.location_id, a.answer
+    select keep_answers.at_known, i.at_time, a.product_id, a.location_id, a.answer
     from wanted as w
     cross join instant as i
-    cross join lateral {{ ops }}.stock_answers(w.products, w.locations, i.at_time, at_known) as a
+    cross join lateral {{ ops }}.stock_answers(w.products, w.locations, i.at_time, keep_answers.at_known) as a
     where i.at_time is not null
-    on conflict do nothing
+    on conflict do nothing;
+end
 $$;
 comment on function {{ ops }}.keep_answers(integer[], bigint) is 'Keep a few answers of stock_as_of for law 11.';
+
+-- loads_to_ask(at_known, asked): loads that kept answers: for each of `asked` numbers drawn by a hash the next one from
+-- it on, so that what it costs does not follow how many loads there were; null asks all of them.
+create or replace function {{ ops }}.loads_to_ask(at_known bigint, asked integer)
+returns table (earlier bigint)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if asked is null then
+        return query
+        select distinct a.at_known from {{ ops }}.answer_sample as a where a.at_known <= loads_to_ask.at_known;
+        return;
+    end if;
+    return query
+    select distinct d.at_known
+    from generate_series(1, asked) as n
+    cross join lateral (
+        select a.at_known
+        from {{ ops }}.answer_sample as a
+        where
+            a.at_known >= abs(hashint8(loads_to_ask.at_known * 3 + n)::bigint) % greatest(loads_to_ask.at_known, 1)
+            and a.at_known <= loads_to_ask.at_known
+        order by a.at_known
+        limit 1
+    ) as d;
+end
+$$;
+comment on function {{ ops }}.loads_to_ask(bigint, integer) is 'Earlier loads whose answers law 11 asks for again.';
 
 -- Law 11: an answer once given is given again. asked: how many earlier loads are asked; null asks all of them.
 create or replace function {{ ops }}.law_11_as_of(at_known bigint, asked integer default 2)
 returns table (subject text)
-language sql stable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
+begin
+    return query
     with
-
-    earlier as (
-        select s.at_known
-        from (select distinct a.at_known from {{ ops }}.answer_sample as a) as s
-        where s.at_known <= law_11_as_of.at_known
-        order by md5(s.at_known || ' ' || law_11_as_of.at_known)
-        limit asked
-    ),
 
     given as (
         select
             a.at_known, a.at_time, array_agg(a.product_id order by a.product_id, a.location_id) as products,
             array_agg(a.location_id order by a.product_id, a.location_id) as locations
-        from {{ ops }}.answer_sample as a
-        where a.at_known in (select e.at_known from earlier as e)
+        from {{ ops }}.loads_to_ask(law_11_as_of.at_known, law_11_as_of.asked) as e
+        cross join lateral (
+            select s.* from {{ ops }}.answer_sample as s where s.at_known = e.earlier
+            offset 0
+        ) as a
         group by a.at_known, a.at_time
     ),
 
@@ -124,14 +154,18 @@ as $$
         k.product_code || ' at ' || l.location_code || ' as of ' || o.at_time || ' and load ' || o.at_known || ' was '
         || replace(o.answer, e'\n', ', ') || ', and is now ' || replace(n.answer, e'\n', ', ')
     from said_now as n
-    inner join {{ ops }}.answer_sample as o
-        on
-            n.at_known = o.at_known
-            and n.at_time = o.at_time
-            and n.product_id = o.product_id
-            and n.location_id = o.location_id
+    cross join lateral (
+        select s.* from {{ ops }}.answer_sample as s
+        where
+            s.at_known = n.at_known
+            and s.at_time = n.at_time
+            and s.product_id = n.product_id
+            and s.location_id = n.location_id
+        offset 0
+    ) as o
     inner join {{ silver }}.product_key as k on o.product_id = k.product_id
     inner join {{ silver }}.location_key as l on o.location_id = l.location_id
-    where o.answer <> n.answer
+    where o.answer <> n.answer;
+end
 $$;
 comment on function {{ ops }}.law_11_as_of(bigint, integer) is 'Answers of stock_as_of that are not given again.';

@@ -13,7 +13,6 @@ Int64Array = npt.NDArray[np.int64]
 Place = tuple[int, int, int, int]
 """record_no, line_no, byte_start, byte_end."""
 
-TEXT = pd.ArrowDtype(pa.string())
 MAX_HEX_BYTES = 16
 
 
@@ -25,8 +24,12 @@ def addresses_of(places: Sequence[Place]) -> Addresses:
 
 def text_frame(table: pa.Table) -> pd.DataFrame:
     """Return a table of strings as a frame of Arrow text, without a copy."""
-    columns = {name: pd.Series(pd.array(table.column(i), dtype=TEXT)) for i, name in enumerate(table.column_names)}
-    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), copy=False)
+    index = pd.RangeIndex(table.num_rows)  # shared: columns that have one each are first brought into line
+    columns = {
+        name: pd.Series(pd.arrays.ArrowExtensionArray(table.column(i)), index=index, copy=False)
+        for i, name in enumerate(table.column_names)
+    }
+    return pd.DataFrame(columns, index=index, copy=False)
 
 
 def text_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> pa.Table:
@@ -53,6 +56,10 @@ def _typed(rows: Sequence[tuple[object, ...]], names: Sequence[str]) -> pd.DataF
         columns[name] = np.empty(len(rows), dtype=kind)
         columns[name][:] = [row[place] for row in rows]
     return pd.DataFrame(columns)
+
+
+# Of a file without any, so nearly always; nobody writes into what a chunk holds.
+NO_SET_ASIDE, NO_NON_DATA = set_aside_frame([]), non_data_frame([])
 
 
 def bad_bytes_sentence(raw: bytes, encoding: str) -> str:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from etl_pipeline.bronze_layer.chunks import Int64Array, set_aside_frame, text_frame
+from etl_pipeline.bronze_layer.chunks import NO_NON_DATA, NO_SET_ASIDE, Int64Array, set_aside_frame, text_frame
 from etl_pipeline.bronze_layer.delimited_diagnosis import (
     SAMPLE_BYTES,
     explained,
@@ -312,13 +312,15 @@ class DelimitedReader:
         set_aside = self._set_aside_frame(piece, heads[kinds == ASIDE], places.take(kinds == ASIDE), content)
         self._sample(heads, kinds, piece)
         self._check_trailers(piece, heads, kinds, table)
-        non_data = places.take(kinds >= BLANK).frame()
-        non_data["kind"] = KINDS[kinds[kinds >= BLANK]]
+        is_other = kinds >= BLANK
+        non_data = NO_NON_DATA
+        if is_other.any():
+            non_data = places.take(is_other).frame().assign(kind=KINDS[kinds[is_other]])[NON_DATA_COLUMNS]
         chunk = RecordChunk(
             text=text_frame(table),
             addresses=places.take(kinds <= SINGLE),
             set_aside=set_aside,
-            non_data=non_data[NON_DATA_COLUMNS],
+            non_data=non_data,
             content=content,
             content_start=self._offset,
         )
@@ -335,7 +337,7 @@ class DelimitedReader:
             raw = content[start - self._offset : end - self._offset]
             place = int(places.record_no[i]), int(places.line_no[i]), start, end
             rows.append((*place, raw, *piece.faults[head]))
-        return set_aside_frame(rows)
+        return set_aside_frame(rows) if rows else NO_SET_ASIDE
 
     def _sample(self, heads: Int64Array, kinds: npt.NDArray[np.int8], piece: Piece) -> None:
         """Judge dialect and encoding by the file's first records."""

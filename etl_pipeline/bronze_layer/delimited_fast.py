@@ -198,7 +198,7 @@ def parse_plain(lines: Lines, chosen: Int64Array, width: int, dialect: Dialect) 
         return pa.table([pa.array([], type=pa.string())] * width, names=names)
     buffer, longest = _gathered(lines, chosen)
     # Arrow refuses rows that are longer than a block. A block must not end between \r and \n either.
-    block = len(buffer) if b"\r" in lines.content else max(MIN_BLOCK_BYTES, 2 * longest)
+    block = len(buffer) if b"\r" in lines.content else min(len(buffer), max(MIN_BLOCK_BYTES, 2 * longest))
     table = pacsv.read_csv(
         pa.BufferReader(buffer),
         read_options=pacsv.ReadOptions(column_names=names, block_size=block + 16),

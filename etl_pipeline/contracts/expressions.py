@@ -73,7 +73,8 @@ def split_backticks(expression: str) -> tuple[str, dict[str, str]]:
     return "".join(parts), names
 
 
-def calc_names(expression: str) -> list[str]:
+@lru_cache(maxsize=1_000)
+def calc_names(expression: str) -> tuple[str, ...]:
     """Return the columns that an expression reads, in their order.
 
     Raises:
@@ -101,7 +102,7 @@ def calc_names(expression: str) -> list[str]:
         if isinstance(node, ast.Constant) and not _EXACT_NUMBER.fullmatch(ast.get_source_segment(text, node) or ""):
             raise ValueError("a number in a calculation has at most 18 digits before and 9 after the point")
     found = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    return [names.get(name, name) for name in dict.fromkeys(found)]
+    return tuple(names.get(name, name) for name in dict.fromkeys(found))
 
 
 def calc_problem(expression: str) -> str | None:

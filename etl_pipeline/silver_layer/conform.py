@@ -18,7 +18,7 @@ from etl_pipeline.silver_layer.conditions import holds, scalar_text
 from etl_pipeline.silver_layer.facts import Setting, make_facts
 from etl_pipeline.silver_layer.identity import identify
 from etl_pipeline.silver_layer.judge import JUDGED_COLUMNS, Judge
-from etl_pipeline.silver_layer.lookups import Lookups
+from etl_pipeline.silver_layer.lookups import Ask, Lookups
 from etl_pipeline.silver_layer.times import INSTANT, parse_instants
 from etl_pipeline.silver_layer.values import Bench, as_value, number_of, text_of, within_code_length
 
@@ -168,10 +168,13 @@ def _let_in(parts: list[Part], part: np.ndarray, addresses: Addresses) -> np.nda
     return let_in
 
 
-def conform(parts: list[Part], contract: Contract, rules: Rules, references: References) -> Conformed:
+def conform(
+    parts: list[Part], contract: Contract, rules: Rules, references: References, ask: Ask | None = None
+) -> Conformed:
     """Turn text records of one feed into typed facts.
 
-    In:     chunks of one or more files, every column text; references narrowed to the codes they use.
+    In:     chunks of one or more files, every column text; references to the codes they use, or `ask`, which has what
+            is missing read into them.
     Out:    Conformed; every record of the parts is understood, set aside or excluded.
     Units:  base units of the product; money in its currency; instants in UTC.
     """
@@ -179,7 +182,7 @@ def conform(parts: list[Part], contract: Contract, rules: Rules, references: Ref
     columns = Columns(text, contract.reading.null_tokens, _pseudo_columns(parts, addresses))
     _apply_fixes(columns, contract.fixes, contract.reading)
     judge = Judge(columns.rows)
-    bench = Bench(columns, contract, Lookups(references, part), judge, rules.zone)
+    bench = Bench(columns, contract, Lookups(references, part, ask), judge, rules.zone)
     _derive(bench)
     is_out, excluded = _excluded(contract, columns, part, len(parts))
     identity = identify(bench)

@@ -1,6 +1,7 @@
-"""Codes looked up in masters: what is found, and what would have to be asked for."""
+"""Codes looked up in masters: what is found; what was never asked for is asked for first."""
 
 from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,6 +16,8 @@ from etl_pipeline.silver_layer.numbers import mask
 BY_THEIR_FACTS = ("product", "location", "alias")
 """Sets of which facts tell which file used which key."""
 USED_BY = pa.schema([("part", pa.int64()), ("set_name", pa.string()), ("key", pa.string())])
+Ask = Callable[[Mapping[str, Iterable[str]]], bool]
+"""Has the wanted keys of sets read into the references, if they never were; returns whether any of them is there."""
 
 
 @dataclass
@@ -24,11 +27,13 @@ class Lookups:
     Attributes:
         references: what is known.
         part: which part of the chunk each row is of.
+        ask: called with keys before they are looked up for the first time; None where the references are all there is.
         used: lookup set -> distinct keys that the chunk asked for.
     """
 
     references: References
     part: np.ndarray
+    ask: Ask | None = None
     used: dict[str, set[str]] = field(default_factory=dict)
     _asked: list[pa.Table] = field(default_factory=list)
     # (set, column or None for its keys) -> the same as Arrow, made once a chunk.
@@ -44,11 +49,16 @@ class Lookups:
         return whole.group_by(USED_BY.names).aggregate([])
 
     def note(self, name: str, keys: pa.Array) -> None:
-        """Remember that these keys of a set, one a row, were asked for."""
+        """Remember that these keys of a set, one a row, were asked for; have the references know of them."""
         asked = pc.unique(keys.drop_null())
         if not len(asked):
             return
-        self.used.setdefault(name, set()).update(asked.to_pylist())
+        used = self.used.setdefault(name, set())
+        new = set(asked.to_pylist()) - used
+        used.update(new)
+        if new and self.ask is not None and self.ask({name: new}):
+            for made in [made for made in self._arrays if made[0] == name]:
+                del self._arrays[made]
         if name not in BY_THEIR_FACTS:
             each = pa.table({"part": pa.array(self.part), "key": keys}).group_by(["part", "key"]).aggregate([])
             each = each.filter(pc.is_valid(each["key"]))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -166,4 +167,9 @@ def calculate(expression: str, rows: int, column: Callable[[str], pa.Array]) -> 
         inexact[lost] = True
         return values
 
-    return walk(ast.parse(text, mode="eval").body), inexact
+    return walk(_parsed(text)), inexact
+
+
+@lru_cache(maxsize=1_000)
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body

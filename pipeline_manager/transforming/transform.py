@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from etl_pipeline.bronze_layer.chunks import non_data_frame, set_aside_frame
+from etl_pipeline.bronze_layer.chunks import NO_NON_DATA, NO_SET_ASIDE
 from etl_pipeline.bronze_layer.reading import read_records
 from etl_pipeline.bronze_layer.volume import HeldError, within_usual, within_volume
 from etl_pipeline.contracts.model import Contract
@@ -20,7 +20,7 @@ from pipeline_manager.transforming import units
 from pipeline_manager.transforming.units import FileWork, Slice, Transformed, Unit
 
 # Shared, so that a message between processes holds each once.
-NO_TEXT, NO_SET_ASIDE, NO_NON_DATA = pd.DataFrame(), set_aside_frame([]), non_data_frame([])
+NO_TEXT = pd.DataFrame()
 NOWHERE = Addresses(*(np.empty(0, dtype=np.int64) for _ in range(4)))
 
 
