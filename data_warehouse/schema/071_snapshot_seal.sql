@@ -37,14 +37,13 @@ as $$
 $$;
 comment on function {{ silver }}.last_closed_day(timestamptz) is 'Last business day that was over everywhere.';
 
--- refuse_open_day(last_day, at_known): a day may be sealed once an event later than its end is known everywhere.
-create or replace function {{ gold }}.refuse_open_day(last_day date, at_known bigint)
+-- refuse_open_day(last_day, at_known, latest): a day may be sealed once the latest event is after its end everywhere.
+drop function if exists {{ gold }}.refuse_open_day(date, bigint);
+create or replace function {{ gold }}.refuse_open_day(last_day date, at_known bigint, latest timestamptz)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    latest timestamptz := {{ silver }}.latest_event(at_known);
 begin
     if latest is null then
         raise exception 'no event is known at load %; load something, then take the snapshot', at_known
@@ -56,104 +55,8 @@ begin
     end if;
 end
 $$;
-comment on function {{ gold }}.refuse_open_day(date, bigint) is 'Refuses a day that is not over everywhere.';
-
-create or replace function {{ gold }}.fresh_stock_rows(from_day date, to_day date, at_known bigint)
-returns table (business_date date, body jsonb)
-language sql
-set search_path = pg_catalog, pg_temp
-as $$
-    select
-        s.business_date,
-        jsonb_build_object(
-            'product_code', p.product_code, 'location_code', l.location_code, 'state', s.state,
-            'bin_code', s.bin_code, 'lot_code', s.lot_code,
-            'quantity', trim_scale(s.quantity), 'is_anchored', s.is_anchored
-        )
-    from {{ silver }}.stock_at_day_ends(from_day, to_day, at_known) as s
-    inner join {{ silver }}.product_key as p on s.product_id = p.product_id
-    inner join {{ silver }}.location_key as l on s.location_id = l.location_id
-$$;
-comment on function {{ gold }}.fresh_stock_rows(date, date, bigint) is 'Rows of stock snapshots as they would be now.';
-
--- Product history is kept as it is known now, so it can only be frozen while no later load has changed it.
-create or replace function {{ gold }}.fresh_product_rows(from_day date, to_day date, at_known bigint)
-returns table (business_date date, body jsonb)
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if exists (select 1 from {{ silver }}.fact_product as f where f.known_from > at_known or f.known_to > at_known) then
-        raise exception 'products have changed since load %; take the product snapshot as of the latest load', at_known
-            using errcode = 'object_not_in_prerequisite_state';
-    end if;
-    return query
-    select
-        d.day,
-        jsonb_strip_nulls(jsonb_build_object(
-            'product_code', p.product_code, 'product_name', p.product_name, 'category_code', p.category_code,
-            'base_unit', p.base_unit, 'gtin', p.gtin, 'is_stocked', p.is_stocked,
-            'is_discontinued', p.is_discontinued, 'standard_cost', trim_scale(p.standard_cost),
-            'list_price', trim_scale(p.list_price), 'currency', p.currency,
-            'safety_stock', trim_scale(p.safety_stock), 'reorder_point', trim_scale(p.reorder_point),
-            'is_created', p.is_created
-        ))
-    from (
-        select
-            from_day + s.n as day,
-            {{ silver }}.day_end(from_day + s.n, {{ silver }}.default_zone(), 0) as end_at
-        from generate_series(0, to_day - from_day - 1) as s (n)
-    ) as d
-    inner join {{ silver }}.dim_product as p on p.valid_from < d.end_at and p.valid_to >= d.end_at;
-end
-$$;
-comment on function {{ gold }}.fresh_product_rows(date, date, bigint) is
-'Rows of product snapshots as they would be now.';
-
-create or replace function {{ gold }}.fresh_sales_rows(from_day date, to_day date, at_known bigint)
-returns table (business_date date, body jsonb)
-language sql
-set search_path = pg_catalog, pg_temp
-as $$
-    select
-        s.business_date,
-        jsonb_build_object(
-            'location_code', l.location_code, 'channel_code', coalesce(s.channel_code, ''),
-            'product_code', coalesce(p.product_code, ''), 'currency', coalesce(s.currency, ''),
-            'quantity_sold', trim_scale(sum(case when s.kind = 'sale' then s.quantity else 0 end)),
-            'quantity_returned', trim_scale(sum(case when s.kind = 'return' then -s.quantity else 0 end)),
-            'quantity', trim_scale(sum(case when s.kind = 'charge' then 0 else s.quantity end)),
-            'net_amount', trim_scale(sum(s.net_amount)),
-            'line_count', count(*)
-        )
-    from {{ silver }}.fact_sale as s
-    inner join {{ silver }}.location_key as l on s.location_id = l.location_id
-    left join {{ silver }}.product_key as p on s.product_id = p.product_id
-    where
-        s.role = 'authority'
-        and s.business_date >= from_day
-        and s.business_date < to_day
-        and s.known_from <= at_known
-        and (s.known_to is null or s.known_to > at_known)
-    group by
-        s.business_date, l.location_code, coalesce(s.channel_code, ''), coalesce(p.product_code, ''),
-        coalesce(s.currency, '')
-$$;
-comment on function {{ gold }}.fresh_sales_rows(date, date, bigint) is 'Rows of sales snapshots as they would be now.';
-
-create or replace function {{ gold }}.sealed_rows(wanted_kind text, wanted bigint[])
-returns table (snapshot_id bigint, body jsonb)
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return query execute format(
-        'select t.snapshot_id, jsonb_strip_nulls(to_jsonb(t) - ''snapshot_id'') '
-        'from {{ gold }}.%I as t where t.snapshot_id = any ($1)', wanted_kind || '_snapshot'
-    ) using wanted;
-end
-$$;
-comment on function {{ gold }}.sealed_rows(text, bigint[]) is 'Rows of sealed snapshots in the form that is hashed.';
+comment on function {{ gold }}.refuse_open_day(date, bigint, timestamptz) is
+'Refuses a day that is not over everywhere.';
 
 create or replace function {{ gold }}.chain_hash(kind text, day date, version integer, content text, previous text)
 returns text
@@ -167,45 +70,86 @@ $$;
 comment on function {{ gold }}.chain_hash(text, date, integer, text, text) is
 'Link of a snapshot to the one before it.';
 
--- seal(kind, from_day, to_day, at_known): freeze each day from from_day to before to_day.
-create or replace function {{ gold }}.seal(wanted_kind text, from_day date, to_day date, at_known bigint)
+-- prepare_seal(kind, from_day, to_day, at_known): pg_temp.fresh_row is what each day would hold now, and
+-- pg_temp.fresh_day what its rows come to.
+create or replace function {{ gold }}.prepare_seal(wanted_kind text, from_day date, to_day date, as_known bigint)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute format(
+        'create temporary table fresh_row on commit drop as select * from {{ gold }}.%I(%L, %L, %L)',
+        wanted_kind || '_of_days', from_day, to_day, as_known
+    );
+    create temporary table fresh_day (
+        business_date date, rows bigint, content_hash text, old_id bigint, new_id bigint
+    ) on commit drop;
+    -- The text is made once for each row, below `offset 0`: it is what is sorted and what is put together.
+    execute format(
+        'insert into pg_temp.fresh_day (business_date, rows, content_hash) '
+        'select d.day, count(f.line), encode(sha256(convert_to('
+        'coalesce(string_agg(f.line, e''\n'' order by f.line), ''''), ''UTF8'')), ''hex'') '
+        'from (select $1 + s.n as day from generate_series(0, $2 - $1 - 1) as s (n)) as d '
+        'left join (select t.business_date, (%s) collate "C" as line from pg_temp.fresh_row as t offset 0) as f '
+        'on d.day = f.business_date group by d.day',
+        {{ gold }}.row_text(wanted_kind)
+    ) using from_day, to_day;
+end
+$$;
+comment on function {{ gold }}.prepare_seal(text, date, date, bigint) is
+'Puts what each day would hold now, and its hash, into temporary tables.';
+
+-- note_differences(kind): what the restated days of pg_temp.fresh_day hold against the version before.
+create or replace function {{ gold }}.note_differences(wanted_kind text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    key_names text[] := case wanted_kind
+        when 'stock' then array['product_code', 'location_code', 'state', 'bin_code', 'lot_code']
+        when 'sales' then array['location_code', 'channel_code', 'product_code', 'currency']
+        else array['product_code']
+    end;
+    same_key text := (select string_agg(format('o.%1$I = n.%1$I', c), ' and ') from unnest(key_names) as c);
+begin
+    if not exists (select 1 from pg_temp.fresh_day as d where d.old_id is not null) then
+        return;
+    end if;
+    -- Rows are compared as they are; only those that differ are told as jsonb.
+    execute format(
+        'insert into {{ gold }}.snapshot_difference (snapshot_id, row_key, old_row, new_row) '
+        'select x.new_id, (select jsonb_object_agg(c, coalesce(x.old_row, x.new_row) -> c) from unnest($1) as c), '
+        'x.old_row, x.new_row from ('
+        'select coalesce(o.new_id, n.new_id) as new_id, '
+        'case when o.new_id is not null then jsonb_strip_nulls(to_jsonb(o) - $2) end as old_row, '
+        'case when n.new_id is not null then jsonb_strip_nulls(to_jsonb(n) - $2) end as new_row '
+        'from (select d.new_id, t.* from pg_temp.fresh_day as d '
+        'inner join {{ gold }}.%1$I as t on d.old_id = t.snapshot_id) as o '
+        'full join (select d.new_id, t.* from pg_temp.fresh_day as d '
+        'inner join {{ gold }}.%1$I as t on d.new_id = t.snapshot_id where d.old_id is not null) as n '
+        'on o.new_id = n.new_id and %2$s where (%3$s) is distinct from (%4$s)) as x',
+        wanted_kind || '_snapshot', same_key, {{ gold }}.row_columns(wanted_kind, 'o.'),
+        {{ gold }}.row_columns(wanted_kind, 'n.')
+    ) using key_names, array['snapshot_id', 'new_id'];
+end
+$$;
+comment on function {{ gold }}.note_differences(text) is 'Notes what restated days changed.';
+
+-- seal_closed(kind, from_day, to_day, as_known): freeze each day from from_day to before to_day; all are over.
+create or replace function {{ gold }}.seal_closed(wanted_kind text, from_day date, to_day date, as_known bigint)
 returns table (kind text, business_date date, snapshot_id bigint, version integer, is_new boolean)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    as_known bigint := coalesce(at_known, (select max(b.known) from {{ ops }}.batch as b));
-    key_names text[] := case wanted_kind
-        when 'stock' then array['product_code', 'location_code', 'state', 'bin_code', 'lot_code']
-        when 'sales' then array['location_code', 'channel_code', 'product_code', 'currency']
-        else array['product_code']
-    end;
     latest_hash text;
     one record;
 begin
-    if from_day is null or to_day is null or from_day >= to_day then
-        raise exception 'from_day % must lie before to_day %, which is not included', from_day, to_day;
-    end if;
     lock table {{ gold }}.snapshot in share row exclusive mode;
-    perform {{ gold }}.refuse_open_day(to_day - 1, as_known);
-
-    create temporary table fresh_row (business_date date, body jsonb) on commit drop;
-    execute format('insert into pg_temp.fresh_row select * from {{ gold }}.%I($1, $2, $3)', 'fresh_' || wanted_kind || '_rows')
-    using from_day, to_day, as_known;
-
-    create temporary table fresh_day on commit drop as
-    select
-        d.day as business_date,
-        count(f.body) as rows,
-        encode(sha256(convert_to(
-            coalesce(string_agg(cast(f.body as text), e'\n' order by cast(f.body as text) collate "C"), ''), 'UTF8'
-        )), 'hex') as content_hash,
-        cast(null as bigint) as old_id,
-        cast(null as bigint) as new_id
-    from (select from_day + s.n as day from generate_series(0, to_day - from_day - 1) as s (n)) as d
-    left join pg_temp.fresh_row as f on d.day = f.business_date
-    group by d.day;
+    perform {{ gold }}.prepare_seal(wanted_kind, from_day, to_day, as_known);
 
     select s.chain_hash into latest_hash
     from {{ gold }}.snapshot as s where s.kind = wanted_kind order by s.snapshot_id desc limit 1;
@@ -242,25 +186,11 @@ begin
     end loop;
 
     execute format(
-        'insert into {{ gold }}.%1$I '
-        'select r.* from pg_temp.fresh_day as d inner join pg_temp.fresh_row as f using (business_date) '
-        'cross join lateral jsonb_populate_record('
-        'null::{{ gold }}.%1$I, f.body || jsonb_build_object(''snapshot_id'', d.new_id)) as r '
-        'where d.new_id is not null', wanted_kind || '_snapshot'
+        'insert into {{ gold }}.%I (snapshot_id, %s) select d.new_id, %s from pg_temp.fresh_day as d '
+        'inner join pg_temp.fresh_row as f on d.business_date = f.business_date where d.new_id is not null',
+        wanted_kind || '_snapshot', {{ gold }}.row_columns(wanted_kind, ''), {{ gold }}.row_columns(wanted_kind, 'f.')
     );
-    insert into {{ gold }}.snapshot_difference (snapshot_id, row_key, old_row, new_row)
-    select coalesce(o.new_id, n.new_id), coalesce(o.row_key, n.row_key), o.body, n.body
-    from (
-        select d.new_id, s.body, (select jsonb_object_agg(c, s.body -> c) from unnest(key_names) as c) as row_key
-        from {{ gold }}.sealed_rows(wanted_kind, array(select old_id from pg_temp.fresh_day where old_id is not null)) as s
-        inner join pg_temp.fresh_day as d on s.snapshot_id = d.old_id
-    ) as o
-    full join (
-        select d.new_id, f.body, (select jsonb_object_agg(c, f.body -> c) from unnest(key_names) as c) as row_key
-        from pg_temp.fresh_row as f
-        inner join pg_temp.fresh_day as d on f.business_date = d.business_date and d.old_id is not null
-    ) as n on o.new_id = n.new_id and o.row_key = n.row_key
-    where o.body is distinct from n.body;
+    perform {{ gold }}.note_differences(wanted_kind);
 
     return query
     select s.kind, s.business_date, s.snapshot_id, s.version, f.new_id is not null
@@ -274,8 +204,26 @@ begin
     drop table pg_temp.fresh_day;
 end
 $$;
-comment on function {{ gold }}.seal(text, date, date, bigint) is
+comment on function {{ gold }}.seal_closed(text, date, date, bigint) is
 'Freeze each business day of a kind; unchanged days stay, changed ones get a restated version.';
+
+-- seal(kind, from_day, to_day, at_known): the same, of days that may not be over yet: those are refused.
+create or replace function {{ gold }}.seal(wanted_kind text, from_day date, to_day date, at_known bigint)
+returns table (kind text, business_date date, snapshot_id bigint, version integer, is_new boolean)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    as_known bigint := coalesce(at_known, (select max(b.known) from {{ ops }}.batch as b));
+begin
+    if from_day is null or to_day is null or from_day >= to_day then
+        raise exception 'from_day % must lie before to_day %, which is not included', from_day, to_day;
+    end if;
+    perform {{ gold }}.refuse_open_day(to_day - 1, as_known, {{ silver }}.latest_event(as_known));
+    return query select s.* from {{ gold }}.seal_closed(wanted_kind, from_day, to_day, as_known) as s;
+end
+$$;
+comment on function {{ gold }}.seal(text, date, date, bigint) is 'Freeze each business day of a kind that is over.';
 
 create or replace function {{ gold }}.snapshot_stock(day date, at_known bigint default null)
 returns bigint
@@ -323,8 +271,12 @@ begin
             return;
         end if;
     end if;
+    if first_day is null or through is null or first_day > through then
+        raise exception 'first_day % must not lie after last_day %', first_day, last_day;
+    end if;
+    perform {{ gold }}.refuse_open_day(through, as_known, latest); -- once: finding the latest event reads them all
     foreach one in array array['stock', 'product', 'sales'] loop
-        return query select s.* from {{ gold }}.seal(one, first_day, through + 1, as_known) as s;
+        return query select s.* from {{ gold }}.seal_closed(one, first_day, through + 1, as_known) as s;
     end loop;
 end
 $$;
@@ -347,6 +299,25 @@ as $$
 $$;
 comment on function {{ gold }}.broken_snapshots() is 'Snapshots whose chain does not hold; none is right.';
 
+-- row_hashes(kind): the hash that the rows of each snapshot of a kind come to as they stand.
+create or replace function {{ gold }}.row_hashes(wanted_kind text)
+returns table (snapshot_id bigint, content_hash text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query execute format(
+        'select r.snapshot_id, '
+        'encode(sha256(convert_to(string_agg(r.line, e''\n'' order by r.line), ''UTF8'')), ''hex'') '
+        'from (select t.snapshot_id, (%s) collate "C" as line from {{ gold }}.%I as t offset 0) as r '
+        'group by r.snapshot_id',
+        {{ gold }}.row_text(wanted_kind), wanted_kind || '_snapshot'
+    );
+end
+$$;
+comment on function {{ gold }}.row_hashes(text) is
+'The hash that the rows of each snapshot come to; reads all of them.';
+
 create or replace function {{ gold }}.altered_snapshots()
 returns table (snapshot_id bigint, problem text)
 language sql stable
@@ -355,17 +326,10 @@ as $$
     select h.snapshot_id, 'its rows are not the ones that were sealed'
     from {{ gold }}.snapshot as h
     left join (
-        select
-            r.snapshot_id,
-            encode(sha256(convert_to(
-                string_agg(cast(r.body as text), e'\n' order by cast(r.body as text) collate "C"), 'UTF8'
-            )), 'hex') as content_hash
+        select k.kind, r.snapshot_id, r.content_hash
         from (select distinct s.kind from {{ gold }}.snapshot as s) as k
-        cross join lateral {{ gold }}.sealed_rows(
-            k.kind, array(select s.snapshot_id from {{ gold }}.snapshot as s where s.kind = k.kind)
-        ) as r
-        group by r.snapshot_id
-    ) as t on h.snapshot_id = t.snapshot_id
+        cross join lateral {{ gold }}.row_hashes(k.kind) as r
+    ) as t on h.snapshot_id = t.snapshot_id and h.kind = t.kind
     where h.content_hash <> coalesce(t.content_hash, encode(sha256(''), 'hex'))
 $$;
 comment on function {{ gold }}.altered_snapshots() is 'Snapshots whose rows differ from their hash; reads all of them.';

@@ -74,7 +74,8 @@ begin
         alter default privileges in schema {{ gold }} grant select on tables to systock_auditor;
         grant execute on all functions in schema {{ bronze }}, {{ ops }} to systock_auditor;
         grant execute on function
-            {{ gold }}.broken_snapshots(), {{ gold }}.altered_snapshots(), {{ gold }}.sealed_rows(text, bigint[]),
+            {{ gold }}.broken_snapshots(), {{ gold }}.altered_snapshots(),
+            {{ gold }}.row_hashes(text), {{ gold }}.row_text(text),
             {{ gold }}.chain_hash(text, date, integer, text, text),
             {{ gold }}.feed_gap_at(timestamptz), {{ gold }}.feed_freshness_at(timestamptz),
             {{ gold }}.stock_as_of(timestamptz, bigint, text, text),
@@ -104,7 +105,8 @@ begin
     grant usage on schema {{ bronze }}, {{ silver }}, {{ ops }}, {{ gold }} to systock_loader;
     grant execute on all functions in schema {{ bronze }}, {{ silver }}, {{ ops }} to systock_loader;
     grant execute on function
-        {{ gold }}.broken_snapshots(), {{ gold }}.altered_snapshots(), {{ gold }}.sealed_rows(text, bigint[]),
+        {{ gold }}.broken_snapshots(), {{ gold }}.altered_snapshots(),
+        {{ gold }}.row_hashes(text), {{ gold }}.row_text(text),
         {{ gold }}.chain_hash(text, date, integer, text, text),
         {{ gold }}.feed_gap_at(timestamptz), {{ gold }}.feed_freshness_at(timestamptz)
     to systock_loader;

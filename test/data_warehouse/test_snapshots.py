@@ -193,6 +193,36 @@ def test_a_sealed_snapshot_refuses_to_change(warehouse, statement):
         warehouse.run(statement)
 
 
+ODD_TEXTS = ["A100", "", 'Käse "fein"', "back\\slash", "tab\tnew\nline", "\u0001\u2028", '{"a": 1}', "null", "50%"]
+ODD_NUMBERS = ["0", "-3", "0.000001", "-1.50", "12345678901234567890.123456789", "1e20", "1e-20", "NaN", "Infinity"]
+
+
+@pytest.mark.parametrize("kind", ["stock", "sales", "product"])
+def test_the_text_of_a_row_that_is_hashed_is_the_row_as_jsonb_prints_it(warehouse, kind):
+    """What is sealed was sealed by that text: another one, of whatever row, would break the seal."""
+    columns = warehouse.rows(
+        "select attname, format_type(atttypid, null) from pg_attribute where attnum > 1 and attrelid = %s::regclass"
+        " order by attnum", (f"gold.{kind}_snapshot",),
+    )  # fmt: skip
+    chance = random.Random(kind)
+    values = {"text": ODD_TEXTS, "numeric": ODD_NUMBERS, "boolean": ["true", "false"], "bigint": ["1", "9" * 18]}
+    empty = [None] if kind == "product" else []
+    line = warehouse.value("select gold.row_text(%s)", (kind,))
+    for _ in range(300):
+        row = "cast(row(1, {}) as gold.{}_snapshot)".format(", ".join(["%s"] * len(columns)), kind)
+        cells = [chance.choice([*values[sql_type], *empty]) for _, sql_type in columns]
+        ours, jsonb = warehouse.rows(
+            f"select {line}, cast(jsonb_strip_nulls(to_jsonb(t) - 'snapshot_id') as text) "
+            f"from (select ({row}).*) as t", cells,
+        )[0]  # fmt: skip
+        assert ours == jsonb
+
+
+def test_a_row_that_belongs_to_no_snapshot_is_refused(warehouse):
+    with pytest.raises(psycopg2.errors.ForeignKeyViolation, match="belong to no snapshot"):
+        warehouse.run("insert into gold.stock_snapshot values (99, 'A100', 'S1', 'sellable', '', '', 1, true)")
+
+
 def test_a_day_that_is_not_over_everywhere_is_refused(warehouse):
     warehouse.master("location", "S1", zone="America/New_York")
     warehouse.tell("movement", SOLD)

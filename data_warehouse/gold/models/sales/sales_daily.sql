@@ -1,7 +1,7 @@
 -- sales_daily: what was sold and taken back, day by day.
 -- Grain: one row per business date, location, channel, product and currency. Charges (postage, fees) are money without
 -- pieces: they stand in rows whose product_code is null unless the source names a product, and add to net_amount only.
--- Reads: silver.fact_sale.   Used by: dashboards, sales snapshots (gold.fresh_sales_rows says the same).
+-- Reads: silver.fact_sale.   Used by: dashboards, sales snapshots (gold.sales_of_days says the same).
 with
 
 sale as (
