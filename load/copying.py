@@ -35,7 +35,7 @@ def copy_table(cursor: extensions.cursor, target: str, table: pa.Table) -> int:
     statement = sql.SQL("copy {} ({}) from stdin with (format csv)").format(
         sql.Identifier(target), sql.SQL(", ").join(sql.Identifier(name) for name in table.column_names)
     )
-    cursor.copy_expert(statement, buffer)
+    cursor.copy_expert(statement, buffer, AT_ONCE)
     return int(table.num_rows)
 
 
@@ -101,7 +101,7 @@ def copy_block(
         "copy {} (file_id, block_no, byte_start, byte_end, first_record_no, first_line_no, record_starts, line_nos,"
         " content, digest) from stdin with (format binary)"
     ).format(target)
-    cursor.copy_expert(statement, io.BytesIO(COPY_HEADER + row + COPY_END))
+    cursor.copy_expert(statement, io.BytesIO(COPY_HEADER + row + COPY_END), AT_ONCE)
     return digest
 
 
