@@ -84,8 +84,8 @@ class GoldReader:
         as_of: the latest instant that the files tell of, once somebody has asked for it.
     """
 
-    def __init__(self, connection: extensions.connection, schemas: Schemas) -> None:
-        """Begin the snapshot: nothing that is loaded meanwhile is seen, and nothing can be changed."""
+    def __init__(self, connection: extensions.connection, schemas: Schemas, snapshot: str | None = None) -> None:
+        """Begin the snapshot, or take part in another reader's: nothing that is loaded meanwhile is seen or changed."""
         self._connection = connection
         self.schemas = schemas
         self.as_of: str | None = None
@@ -95,7 +95,18 @@ class GoldReader:
         extensions.register_type(extensions.new_type(_TIMES, "MINUTE", _minute), connection)
         extensions.register_type(extensions.new_type(_DAYS, "DAY", lambda value, _: value), connection)
         with connection.cursor() as cursor:
+            if snapshot is not None:
+                cursor.execute("set transaction snapshot %s", (snapshot,))
             cursor.execute("set transaction read only")
+
+    def beside(self, connection: extensions.connection) -> "GoldReader":
+        """Return a reader over another connection that sees the very same."""
+        with self._connection.cursor() as cursor:
+            cursor.execute("select pg_export_snapshot()")
+            found = cursor.fetchone()
+        reader = GoldReader(connection, self.schemas, str(found[0]) if found else None)
+        reader.as_of = self.as_of
+        return reader
 
     def rows(self, statement: str, arguments: Any = None) -> list[dict[str, Any]]:
         """Return the rows of a query.

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from threading import Lock
 from typing import Any
 
 from etl_pipeline.core.log import printable
@@ -13,6 +14,7 @@ FONT = "Arial, Helvetica, sans-serif"
 BAD, WARN, MILD, GOOD, PLAIN, PALE = "#d1495b", "#dd8a2e", "#c2a93c", "#4d9e76", "#3f8cb8", "#8b93a0"
 MOST_BARS, LONGEST_LABEL, FEW, MOST_LETTERS = 12, 130, 5, 40
 _NO_XML = re.compile("[\ufffe\uffff]")
+_ONE_AT_A_TIME = Lock()
 Bar = tuple[str, str, float]
 """Label, kind, length."""
 
@@ -102,7 +104,8 @@ def _svg(data: list[dict[str, Any]], encoding: dict[str, Any], height: Any) -> s
         "autosize": {"type": "fit-x", "contains": "padding"},
         "config": {"font": FONT, "view": {"stroke": None}, "axis": axis, "legend": {**text, "aria": False}},
     }  # fmt: skip
-    svg = str(vl_convert.vegalite_to_svg(chart))
+    with _ONE_AT_A_TIME:
+        svg = str(vl_convert.vegalite_to_svg(chart))
     # Inside HTML an SVG needs no name space: the page then holds no address of anything.
     plain = svg.replace(' xmlns="http://www.w3.org/2000/svg"', "").replace(
         ' xmlns:xlink="http://www.w3.org/1999/xlink"', ""

@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from psycopg2 import extensions
@@ -25,6 +27,10 @@ from pipeline_manager.report import RunReport
 from pipeline_manager.warehouse import OpenWarehouse, open_warehouse
 
 PATIENCE_SECONDS = 600
+AT_ONCE = 2
+"""Connections that the page is asked over."""
+LONGEST = ("drift", "stock")
+"""Sections that take longest: they are begun first, so that nobody waits for one alone at the end."""
 SECTIONS: dict[str, tuple[str, Callable[[GoldReader], Section]]] = {
     "stock": ("Stock today", stock_today),
     "risk": ("Stock at risk", stock_at_risk),
@@ -115,7 +121,7 @@ def show_report(out: Path | None, env: str | None, database_url: str | None) -> 
     settings = load_settings(os.environ, Path.cwd())
     with open_warehouse(database_url or settings.database_url, settings, Schemas.of(env)) as opened:
         target = out or page_path(opened.settings)
-        _write(opened.warehouse.connection, opened.warehouse.schemas, target)
+        write_report(opened.url, opened.warehouse.schemas, target)
     return target
 
 
@@ -126,12 +132,10 @@ def write_report(url: str, schemas: Schemas, target: Path) -> None:
         StopRunError: the server does not answer.
         UsageError: the file cannot be written there.
     """
-    with closing(connect(url, schemas.options)) as connection:
-        _write(connection, schemas, target)
-
-
-def _write(connection: extensions.connection, schemas: Schemas, target: Path) -> None:
-    page = make_page(GoldReader(connection, schemas))
+    with ExitStack() as stack:
+        # One query is one core's work, so the sections are asked for over several connections.
+        connections = [stack.enter_context(closing(connect(url, schemas.options))) for _ in range(AT_ONCE)]
+        page = make_page(GoldReader(connections[0], schemas), connections[1:])
     being_written = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -144,8 +148,13 @@ def _write(connection: extensions.connection, schemas: Schemas, target: Path) ->
         ) from None
 
 
-def make_page(gold: GoldReader) -> str:
-    """Return the page as HTML; the same data give the same bytes."""
+def make_page(gold: GoldReader, more: Sequence[extensions.connection] = ()) -> str:
+    """Return the page as HTML; the same data give the same bytes.
+
+    Args:
+        gold: reads it.
+        more: connections over which other sections are asked for at the same time, of the same moment.
+    """
     title = "Stock this morning" + ("" if gold.schemas.env == PROD else f": {gold.schemas.env}")
     try:
         if not gold.value(_IS_LOADED):
@@ -156,7 +165,25 @@ def make_page(gold: GoldReader) -> str:
     told = "No file tells of an instant."
     if gold.as_of:
         told = f"As of {gold.as_of} UTC, the latest instant that the files tell of."
-    return render_page(title, told, [_made(gold, anchor) for anchor in SECTIONS])
+    sections = _all_made([gold, *(gold.beside(connection) for connection in more)])
+    return render_page(title, told, [sections[anchor] for anchor in SECTIONS])
+
+
+def _all_made(readers: Sequence[GoldReader]) -> dict[str, Section]:
+    """Return all sections, each made by the reader that is free first."""
+    todo = deque(sorted(SECTIONS, key=lambda anchor: anchor not in LONGEST))
+    made: dict[str, Section] = {}
+
+    def work(reader: GoldReader) -> None:
+        while todo:
+            with suppress(IndexError):  # another was quicker
+                anchor = todo.popleft()
+                made[anchor] = _made(reader, anchor)
+
+    with ThreadPoolExecutor(len(readers), "section") as lanes:
+        for done in [lanes.submit(work, reader) for reader in readers]:
+            done.result()
+    return made
 
 
 def _made(gold: GoldReader, anchor: str) -> Section:

@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from contextlib import closing
+from contextlib import ExitStack, closing
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -125,9 +125,28 @@ def shop(warehouse):
     made.connection.close()
 
 
+RULES = "select count(*)::int from ops.setting"
+
+
 def page_of(url: str, schemas: Schemas = PROD) -> str:
     with closing(connect(url)) as connection:
         return make_page(GoldReader(connection, schemas))
+
+
+def test_a_page_asked_for_over_several_connections_is_the_same_page(shop):
+    with ExitStack() as stack:
+        first, *others = (stack.enter_context(closing(connect(shop.url))) for _ in range(3))
+        assert make_page(GoldReader(first, PROD), others) == page_of(shop.url)
+
+
+def test_readers_beside_each_other_see_one_moment_whatever_is_loaded_between(shop):
+    with closing(connect(shop.url)) as one, closing(connect(shop.url)) as other:
+        first = GoldReader(one, PROD)
+        before = first.value(RULES)
+        shop.run("insert into ops.setting (name, value) values ('between', 'x')")
+        second = first.beside(other)
+        assert (first.value(RULES), second.value(RULES)) == (before, before)
+        assert GoldReader(other, PROD).value(RULES) == before + 1
 
 
 def test_the_page_has_every_section_with_a_sentence_a_plot_and_a_short_table(shop):
