@@ -86,19 +86,19 @@ def land(source: Path, *, inbox: Path, bronze: BronzeStore, feed: str, files: Fi
         SetAsideError: the name or kind of the file is not safe to read (`unsafe_name`).
         RetryStepError: the file changed or vanished while it was read; it is still being written.
     """
-    name = _safe_name(source, inbox)
+    name, real = _safe_name(source, inbox)
     logical_time = _logical_time(source, files.logical_time)
     try:
         with landing_in(bronze.own):
-            with _open_regular(source, name) as stream:
+            with _open_regular(real, name) as stream:
                 before, digest = _look(stream), _hash(stream)
             kept = bronze.path_of(digest)
-            if not _is_kept(source, name, kept, before):
+            if not _is_kept(real, name, kept, before):
                 kept = bronze.own_path(digest)
-                temporary, again = _copy_aside(source, name, bronze.own)
+                temporary, again = _copy_aside(real, name, bronze.own)
                 reached("land.copied")
                 try:
-                    _require_unchanged(source, name, before, is_same=again == digest)
+                    _require_unchanged(real, name, before, is_same=again == digest)
                     _keep(temporary, kept)
                 finally:
                     temporary.unlink(missing_ok=True)
@@ -119,8 +119,11 @@ def landed_again(bronze: BronzeStore, feed: str, name: str, sha256: str, logical
     return Landed(feed, name, path, sha256, path.stat().st_size if path.exists() else 0, logical_time)
 
 
-def _safe_name(source: Path, inbox: Path) -> str:
-    """Return the name below the inbox; refuse what points out of it or cannot be written down."""
+def _safe_name(source: Path, inbox: Path) -> tuple[str, Path]:
+    """Return the name below the inbox and the file's path without links.
+
+    What points out of the inbox, or cannot be written down, is refused.
+    """
     root, asked = _absolute(inbox), _absolute(source)
     shown = ascii(source.name)
     if not asked.is_relative_to(root):
@@ -137,9 +140,9 @@ def _safe_name(source: Path, inbox: Path) -> str:
         if asked.is_symlink():
             raise SetAsideError("unsafe_name", f"{name} is a link that leads nowhere; send the file itself.") from error
         raise RetryStepError(f"{name} is gone; it was moved while it was being read.") from error
-    if not real.is_relative_to(root.resolve()):
+    if real != asked and not real.is_relative_to(root.resolve()):
         raise SetAsideError("unsafe_name", f"{name} is a link out of the inbox; send the file itself.")
-    return name
+    return name, real
 
 
 def _absolute(path: Path) -> Path:
@@ -148,9 +151,9 @@ def _absolute(path: Path) -> Path:
 
 
 def _open_regular(source: Path, name: str) -> BinaryIO:
-    """Open without blocking on pipes and without following a link that was put there a moment ago."""
+    """Open a path without links: without blocking on pipes or following a link that was put there a moment ago."""
     try:
-        handle = os.open(source.resolve(strict=True), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except PermissionError as error:
         raise SetAsideError("unsafe_name", f"{name} may not be read; give this user the right to read it.") from error
     except OSError as error:

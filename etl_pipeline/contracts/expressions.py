@@ -167,13 +167,18 @@ def first_in_path(pattern: str, path: str) -> str | None:
 
     Arrow runs it by RE2, in time that grows with the path and no faster; it wants every group to have a name.
     """
-    numbers = iter(range(1, LONGEST_PATTERN))
-    named = _GROUP.sub(lambda found: found[1] or f"(?P<kept_{next(numbers)}>", pattern)
-    found = pc.extract_regex(pa.array([path]), pattern=f"(?P<kept_0>{named})")[0].as_py()
+    found = pc.extract_regex(pa.array([path]), pattern=_all_named(pattern))[0].as_py()
     if found is None:
         return None
     groups = list(found.values())
     return str(groups[1] if len(groups) > 1 else groups[0])
+
+
+@lru_cache(maxsize=1_000)
+def _all_named(pattern: str) -> str:
+    numbers = iter(range(1, LONGEST_PATTERN))
+    named = _GROUP.sub(lambda found: found[1] or f"(?P<kept_{next(numbers)}>", pattern)
+    return f"(?P<kept_0>{named})"
 
 
 def format_problem(form: str, *, words: tuple[str, ...] = FORMAT_WORDS) -> str | None:
