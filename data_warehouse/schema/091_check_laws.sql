@@ -344,7 +344,7 @@ begin
         union all
         select '9', l.subject from {{ ops }}.law_9_anchor(is_whole) as l
         union all
-        select '10', 'snapshot ' || b.snapshot_id || ': ' || b.problem from {{ gold }}.broken_snapshots() as b
+        select '10', l.subject from {{ ops }}.law_10_snapshots(at_known, is_whole) as l
         union all
         select '11', l.subject from {{ ops }}.law_11_as_of(at_known, asked) as l
         union all

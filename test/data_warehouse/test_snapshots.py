@@ -187,6 +187,40 @@ def test_snapshots_are_chained_by_hash_and_a_tampered_row_is_found(warehouse):
     assert [number for number, _ in warehouse.rows("select * from gold.broken_snapshots()")] == [2]
 
 
+SEAL_300 = """
+    do $$
+    declare
+        latest jsonb := '{}';
+        one text;
+        link text;
+    begin
+        for n in 1..300 loop
+            one := case when n % 3 = 0 then 'sales' else 'stock' end;
+            insert into gold.snapshot (kind, business_date, version, known, rows, content_hash, previous_hash,
+                chain_hash, sealed_at_known)
+            values (one, date '2024-01-01' + n, 1, 1, 0, 'x', coalesce(latest ->> one, ''),
+                gold.chain_hash(one, date '2024-01-01' + n, 1, 'x', coalesce(latest ->> one, '')), 1)
+            returning chain_hash into link;
+            latest := latest || jsonb_build_object(one, link);
+        end loop;
+    end $$
+"""
+
+
+def test_a_load_asks_the_latest_links_and_each_older_one_when_its_turn_comes(warehouse):
+    warehouse.run(SEAL_300)
+    broken = "select subject from ops.law_10_snapshots(%s, false)"
+    loads = range(1, 120)
+    assert [warehouse.rows(broken, (known,)) for known in loads] == [[]] * len(loads)
+    warehouse.run("set session_replication_role = replica")  # an administrator going around the seal
+    warehouse.run("update gold.snapshot set content_hash = 'y' where snapshot_id in (7, 290)")
+    found = [sorted(row[0] for row in warehouse.rows(broken, (known,))) for known in loads]
+    told = [f"snapshot {number}: its link to the snapshot before it does not hold" for number in (290, 7)]
+    assert all(told[0] in one for one in found), "one of the latest"
+    assert 0 < sum(told[1] in one for one in found) < len(loads)
+    assert sorted(told) == sorted(r[0] for r in warehouse.rows("select subject from ops.law_10_snapshots(1, true)"))
+
+
 @pytest.mark.parametrize("statement", ["update gold.stock_snapshot set quantity = 0", "delete from gold.snapshot"])
 def test_a_sealed_snapshot_refuses_to_change(warehouse, statement):
     with pytest.raises(psycopg2.Error, match="sealed"):

@@ -40,9 +40,23 @@ HISTORY = f"""
     select l.known, a.at_time, a.product_id, a.location_id, a.answer
     from later as l
     cross join (select * from ops.answer_sample where at_known = (select max(at_known) from ops.answer_sample)) as a;
+    do $$
+    declare
+        link text := coalesce(
+            (select s.chain_hash from gold.snapshot as s where s.kind = 'sales' order by s.snapshot_id desc limit 1), ''
+        );
+    begin
+        for n in 1..{LOADS} loop
+            insert into gold.snapshot (kind, business_date, version, known, rows, content_hash, previous_hash,
+                chain_hash, sealed_at_known)
+            values ('sales', date '2000-01-01' + n, 1, 1, 0, 'x', link,
+                gold.chain_hash('sales', date '2000-01-01' + n, 1, 'x', link), 1)
+            returning chain_hash into link;
+        end loop;
+    end $$;
     analyze;
 """
-"""Three thousand loads of one file each, as far as the manifest, the laws and the kept answers tell of them."""
+"""Three thousand loads of one file each and as many snapshots, as far as the laws of a load look at them."""
 OTHERS = """
     select count(*)::int from pg_stat_activity
     where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
