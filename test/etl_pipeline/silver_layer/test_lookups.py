@@ -35,3 +35,24 @@ def test_each_part_remembers_what_its_own_rows_asked_for_and_nothing_that_its_fa
     used = sorted(tuple(row.values()) for row in lookups.used_by().to_pylist())
     assert used == [(0, "bin", "b1"), (0, "unit", "CS"), (1, "bin", "b2"), (1, "unit", "PK")]
     assert lookups.used["unit"] == {"CS", "PK"}
+
+
+def test_keys_are_asked_for_once_and_before_they_are_looked_up():
+    zones = {"b1": "cold", "b2": "dry", "b3": "dry"}
+    references, asked = References(), []
+
+    def ask(wanted):
+        asked.append({name: sorted(keys) for name, keys in wanted.items()})
+        there = [key for keys in asked for key in keys["bin"] if key in zones]
+        references.sets["bin"] = pd.DataFrame({"zone": [zones[key] for key in there]}, index=there)
+        return True
+
+    lookups = Lookups(references, np.zeros(3, dtype=np.int64), ask)
+    for keys, found in (
+        (["b1", "b2", None], ["cold", "dry", None]),
+        (["b2", "b1", "b1"], ["dry", "cold", "cold"]),
+        (["b3", "b1", "b9"], ["dry", "cold", None]),
+        (["b9", "b9", "b3"], [None, None, "dry"]),
+    ):
+        assert lookups.find("bin", "zone", pa.array(keys))[0].to_pylist() == found
+    assert asked == [{"bin": ["b1", "b2"]}, {"bin": ["b3", "b9"]}]
