@@ -1,5 +1,5 @@
 -- Law 10: sealed snapshots do not change. Each is linked to the one of its kind before it; a load asks the latest links
--- and some older ones, others with each load, an audit asks all of them. That their rows are the sealed ones is asked by
+-- and some older ones, others with each load, an audit all of them. That their rows are the sealed ones is asked by
 -- the audit alone (gold.altered_snapshots).
 create or replace function {{ ops }}.law_10_snapshots(at_known bigint, is_whole boolean)
 returns table (subject text)
