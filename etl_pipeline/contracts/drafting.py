@@ -170,8 +170,8 @@ class _Draft:
             )
         if sample.rows and not sample.is_cut:
             few, many = max(1, len(sample.rows) // 10), len(sample.rows) * 10
-            self.add(f"  # records: {{at_least: {few}, at_most: {many}}}  (this one has {len(sample.rows)}; a file "
-                     "outside waits for a person)")  # fmt: skip
+            self.add(f"  # records: {{at_least: {few}, at_most: {many}}}  # this one has {len(sample.rows)}; a file "
+                     "outside waits for a person")  # fmt: skip
 
     def _reading(self) -> None:
         looks = self.profiles.values()
@@ -203,7 +203,7 @@ class _Draft:
         largest = self._largest_quantity()
         if largest:
             self.add(
-                f"  # plausible: {{most: {largest * 10}}}  (largest quantity here: {largest}; no bound without it)"
+                f"  # plausible: {{most: {largest * 10}}}  # largest quantity here: {largest}; no bound without it"
             )
         self.add("  unknown_product: quarantine", unsure="`create` if no other feed has the products")
         self.add("  unknown_location: quarantine", unsure="`create` if no other feed has the places")
@@ -225,7 +225,7 @@ class _Draft:
             self.add(f"  line: {made.line}")
         elif made.line:
             self.add(f"  line: {quoted(made.line[0]) if len(made.line) == 1 else _listed(made.line)}")
-        self.add("  # epoch: column  (if document numbers start again: business date, till, year)")
+        self.add("  # epoch: column  # if document numbers start again: business date, till, year")
         number, updated = made.best("revision"), made.best("updated")
         if number or updated:
             self.add("revision:")
@@ -233,7 +233,7 @@ class _Draft:
                 self.add(f"  number: {quoted(number)}", unsure="does it grow with every correction?")
             if updated:
                 self.add(f"  updated_at: {quoted(updated)}")
-        self.add("# void: {column: value}  (if a record can take an earlier one back)")
+        self.add("# void: {column: value}  # if a record can take an earlier one back")
 
     def _yields(self) -> None:
         kind = self.meaning.kind
@@ -248,7 +248,7 @@ class _Draft:
                 "  # A till line is a movement too: copy it with `fact: movement`, `movement_class: {const: sale}`"
             )
             self.add("  # and `quantity: {from: ..., negate: true}`, unless another feed tells the stock.")
-        self.add("# schedule: {every_hours: 24}  (when files are due; each: folder, if every store sends its own)")
+        self.add("# schedule: {every_hours: 24}  # when files are due; each: folder, if every store sends its own")
 
     def _fact_column(self, kind: str, name: str, *, required: bool) -> None:
         words = _SOURCES.get(name, ())

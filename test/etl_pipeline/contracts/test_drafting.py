@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -65,6 +66,18 @@ def test_a_german_till_file_becomes_a_sale(tmp_path):
     assert value["reading"]["formats"] == ["%d.%m.%Y %H:%M:%S"]
     assert value["key"] == {"document": "Ticket", "line": "Zeile"}
     assert check_text(text)[1] == []
+
+
+def test_every_setting_that_a_draft_offers_as_a_comment_loads_once_its_mark_is_taken_away(tmp_path):
+    text = draft(tmp_path, "kasse.csv", TILL)
+    taken = re.sub(r"^( *)# ((?:records|zone|plausible|epoch|void|schedule): )", r"\1\2", text, flags=re.MULTILINE)
+    value = value_of(taken)
+    assert value["files"]["records"] == {"at_least": 1, "at_most": 30}
+    assert value["reading"]["plausible"] == {"most": 20}
+    assert value["key"]["epoch"] == "column"
+    assert value["void"] == {"column": "value"}
+    assert value["schedule"] == {"every_hours": 24}
+    assert check_text(taken)[1] == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
