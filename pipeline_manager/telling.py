@@ -110,8 +110,9 @@ def _refused(report: RunReport) -> Iterator[Breach]:
 
 
 def tell(
-    opened: OpenWarehouse, report: RunReport, breaches: Sequence[Breach], now: datetime, *, scope: Scope = EVERYTHING
-) -> None:
+    opened: OpenWarehouse, report: RunReport, breaches: Sequence[Breach], now: datetime, *, scope: Scope = EVERYTHING,
+    is_run: bool = True,
+) -> None:  # fmt: skip
     """Keep what is wrong as incidents, and send what people do not know yet; never raises.
 
     Args:
@@ -120,6 +121,7 @@ def tell(
         breaches: all that is wrong now, see `breaches_after`; `failed_run` among them leaves the other incidents open.
         now: when that was seen.
         scope: what would have been seen; what is within it and not seen is resolved.
+        is_run: a look is none: there are hundreds a day, and without news nobody is told of them.
     """
     started = time.monotonic()
     telling = Telling.of(opened.settings.environ)
@@ -130,7 +132,7 @@ def tell(
             with connection, connection.cursor() as cursor:  # the incidents and the message about them, both or neither
                 seen_in = NOTHING if is_failed else scope
                 changes = keep_incidents(cursor, opened.warehouse.schemas, breaches, now, seen_in)
-                if telling.webhook and (changes.is_news or telling.is_every_run):
+                if telling.webhook and (changes.is_news or (is_run and telling.is_every_run)):
                     put(cursor, opened.warehouse.schemas, compose(run, changes), now)
             if telling.webhook:
                 clock = _clock_from(now, started)
@@ -147,7 +149,7 @@ def tell(
 
 def tell_of_look(opened: OpenWarehouse, retailer: str, breaches: Sequence[Breach], now: datetime) -> None:
     """Tell what a look at the deliveries found, without a run; what runs found stays open. Never raises."""
-    tell(opened, RunReport(opened.warehouse.schemas.env, retailer), breaches, now, scope=OF_A_LOOK)
+    tell(opened, RunReport(opened.warehouse.schemas.env, retailer), breaches, now, scope=OF_A_LOOK, is_run=False)
 
 
 @contextmanager

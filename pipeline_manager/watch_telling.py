@@ -74,4 +74,4 @@ def tell_of_now(opened: OpenWarehouse, feeds: Feeds, refused: dict[str, str], no
         fill_counts(connection, schemas, report)
         report.drift = told_drift(PostgresWarehouse(connection, schemas), feeds)
         found = look_closely(connection, schemas, feeds, own_time(connection, schemas, feeds, now))
-    tell(opened, report, breaches_after(report, found.breaches), now)
+    tell(opened, report, breaches_after(report, found.breaches), now, is_run=False)

@@ -9,14 +9,17 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from etl_pipeline.contracts.loading import load_feeds
 from etl_pipeline.core.errors import StopRunError
 from etl_pipeline.observe.values import Breach
 from pipeline_manager.report import RunReport
-from pipeline_manager.telling import breaches_after, failed_run
+from pipeline_manager.telling import breaches_after, failed_run, tell_of_look
+from pipeline_manager.warehouse import open_warehouse
+from pipeline_manager.watch_telling import tell_of_now
 from test.pipeline_manager.small_retailer import MASTERS, write_feeds, write_files
 from test.pipeline_manager.test_command_line import BAD, GOOD, Terminal
 from test.pipeline_manager.test_named_cases import move
-from test.run_warehouse import RunWarehouse
+from test.run_warehouse import PROD, RunWarehouse
 from test.slack_server import PATH, SlackServer, slack_server
 
 DOWN = f"http://127.0.0.1:1/{PATH}"
@@ -85,6 +88,16 @@ def test_a_run_with_nothing_to_tell_says_nothing_unless_every_run_is_asked_for(w
     warehouse.run(contracts, inbox, {"SLACK_WEBHOOK_URL": slack.url})
     assert slack.titles == []
     warehouse.run(contracts, inbox, {"SLACK_WEBHOOK_URL": slack.url, "SLACK_EVERY_RUN": "1"})
+    assert slack.titles == ["SyStock prod: all is well"]
+
+
+def test_a_look_is_no_run_and_says_nothing_where_every_run_is_asked_for(warehouse, contracts, tmp_path, slack):
+    environ = {"SLACK_WEBHOOK_URL": slack.url, "SLACK_EVERY_RUN": "1"}
+    warehouse.run(contracts, write_files(tmp_path / "good", MASTERS | GOOD), environ)
+    with open_warehouse(warehouse.url, warehouse.settings_with(environ), PROD) as opened:
+        now = datetime(2025, 2, 3, tzinfo=UTC)
+        tell_of_look(opened, "small", [], now)
+        tell_of_now(opened, load_feeds(contracts), {}, now)
     assert slack.titles == ["SyStock prod: all is well"]
 
 
