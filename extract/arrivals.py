@@ -8,6 +8,7 @@ from types import TracebackType
 
 from watchfiles import watch
 
+from etl_pipeline.core.closed_folders import closed_folders, may_look_into, open_folders
 from etl_pipeline.core.errors import UsageError
 
 log = logging.getLogger(__name__)
@@ -43,11 +44,13 @@ class Arrivals:
         """Begin to watch; what arrives from now on is told.
 
         Raises:
-            UsageError: a folder is not there.
+            UsageError: a folder is not there, or this user may not look into it.
         """
         for folder in self._folders:
             if not folder.is_dir():
                 raise UsageError(f"The inbox {folder} is no folder. Make it, or name another one with --inbox.")
+            if not may_look_into(folder):
+                raise UsageError(f"The inbox {folder} may not be looked into. Give this user the right to read it.")
         self._thread.start()
         self._ready.wait()
         self._raise_error()
@@ -76,8 +79,9 @@ class Arrivals:
     def _watch(self) -> None:
         try:
             for changes in watch(
-                *self._folders, watch_filter=None, debounce=LONGEST_MS, step=QUIET_MS, stop_event=self._stop,
+                *self._watched(), watch_filter=None, debounce=LONGEST_MS, step=QUIET_MS, stop_event=self._stop,
                 rust_timeout=LOOK_MS, yield_on_timeout=True, force_polling=self._poll or None,
+                ignore_permission_denied=True,
             ):  # fmt: skip
                 self._ready.set()
                 if changes:
@@ -89,6 +93,12 @@ class Arrivals:
             self._ready.set()
             self._tell(set())
 
+    def _watched(self) -> list[Path]:
+        """What is watched with all below it: the system stops at the first folder that it may not look into."""
+        return [
+            path for folder in self._folders for path in (open_folders(folder) if closed_folders(folder) else [folder])
+        ]
+
     def _tell(self, changed: set[Path]) -> None:
         """Hand names on, and end a waiting `take`."""
         with self._news:
@@ -97,7 +107,7 @@ class Arrivals:
 
     def _raise_error(self) -> None:
         if self._error is not None:
-            raise UsageError(
-                f"The inbox cannot be watched ({self._error}). On a network drive use --poll; where the system allows "
-                "too few watches, raise fs.inotify.max_user_watches."
-            ) from self._error
+            advice = "On a network drive use --poll; for too few watches, raise fs.inotify.max_user_watches."
+            if "Permission denied" in str(self._error):
+                advice = "Give this user the right to read it."
+            raise UsageError(f"The inbox cannot be watched ({self._error}). {advice}") from self._error

@@ -1,6 +1,7 @@
 """One run, top to bottom. A reader learns the system here."""
 
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from etl_pipeline.bronze_layer.still_written import sweep
 from etl_pipeline.contracts.loading import Feeds, load_feeds
 from etl_pipeline.contracts.values import Landed
 from etl_pipeline.core.bronze_store import BronzeStore
+from etl_pipeline.core.closed_folders import closed_folders
 from etl_pipeline.core.errors import RetryStepError, SetAsideError
 from etl_pipeline.core.failpoints import reached
 from etl_pipeline.core.names import Schemas
@@ -225,8 +227,9 @@ def land_all(run: Run, inboxes: list[Path]) -> list[Landed]:
                 else:
                     run.report.refused[str(path.relative_to(inbox))] = outcome
                 run.progress.advance()
+        run.report.refused |= closed_folders(inbox)
         claimed = {path for _, path in found}
-        everything = (p for p in inbox.rglob("*") if p.is_file() and not p.name.startswith("."))
+        everything = (p for p in inbox.rglob("*") if os.path.isfile(p) and not p.name.startswith("."))  # noqa: PTH113
         run.report.unclaimed += sorted(p.relative_to(inbox).as_posix() for p in everything if p not in claimed)
     reached("land.done")
     run.progress.done(f"{len(landed)} files")

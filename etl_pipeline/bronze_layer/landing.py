@@ -74,7 +74,7 @@ def _is_candidate(path: Path, inbox: Path) -> bool:
     parts = path.relative_to(inbox).parts
     if any(part.startswith(".") for part in parts) or path.name.lower().endswith(UNFINISHED_SUFFIXES):
         return False
-    return not path.is_dir()
+    return not os.path.isdir(path)  # noqa: PTH112 - Path.is_dir() fails in a folder that may not be entered
 
 
 def land(source: Path, *, inbox: Path, bronze: BronzeStore, feed: str, files: Files) -> Landed:
@@ -136,6 +136,8 @@ def _safe_name(source: Path, inbox: Path) -> tuple[str, Path]:
         )
     try:
         real = asked.resolve(strict=True)
+    except PermissionError as error:
+        raise _may_not_be_read(name) from error
     except (OSError, RuntimeError) as error:
         if asked.is_symlink():
             raise SetAsideError("unsafe_name", f"{name} is a link that leads nowhere; send the file itself.") from error
@@ -143,6 +145,10 @@ def _safe_name(source: Path, inbox: Path) -> tuple[str, Path]:
     if real != asked and not real.is_relative_to(root.resolve()):
         raise SetAsideError("unsafe_name", f"{name} is a link out of the inbox; send the file itself.")
     return name, real
+
+
+def _may_not_be_read(name: str) -> SetAsideError:
+    return SetAsideError("unsafe_name", f"{name} may not be read; give this user the right to read it.")
 
 
 def _absolute(path: Path) -> Path:
@@ -155,7 +161,7 @@ def _open_regular(source: Path, name: str) -> BinaryIO:
     try:
         handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except PermissionError as error:
-        raise SetAsideError("unsafe_name", f"{name} may not be read; give this user the right to read it.") from error
+        raise _may_not_be_read(name) from error
     except OSError as error:
         raise RetryStepError(f"{name} cannot be opened ({error.strerror}); try again in a minute.") from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):

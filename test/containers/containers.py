@@ -32,6 +32,7 @@ PATIENCE = 300.0
 MOST_IMAGE_MB = 700
 BI_IMAGE = "systock-bi:6.1.0"
 LINES = 400_000
+MAIN_JOB = ("python", "-m", "pipeline_manager.pipeline_flow")
 FIGURES: dict[str, float | str] = {}
 
 
@@ -140,8 +141,7 @@ def test_up_builds_and_starts_everything_healthy_without_root_and_below_the_size
 
 def test_the_main_job_runs_in_the_service_and_gold_is_read_from_the_host(stack):
     # It is healthy while it loads, too, and then the job says that another one is at work.
-    main_job = ("python", "-m", "pipeline_manager.pipeline_flow")
-    stack.until(lambda: "the warehouse stands as it was" in stack.in_pipeline(*main_job), "nothing new to load")
+    stack.until(lambda: "the warehouse stands as it was" in stack.in_pipeline(*MAIN_JOB), "nothing new to load")
     assert "9 of 9 kept" in stack.compose("logs", "--no-color", "pipeline")
     assert stack.rows("select count(*) > 100 from gold.stock_on_hand") == [(True,)]
     assert stack.in_pipeline("systock", "audit").strip()
@@ -182,6 +182,7 @@ def test_ones_own_contracts_and_inbox_are_settings_and_a_file_that_arrives_is_in
     late = stack.folder / last.name
     shutil.move(last, late)
     shutil.copytree(days, stack.folder / "inbox", dirs_exist_ok=True)
+    (stack.folder / "inbox" / "closed").mkdir(mode=0o700)  # another user's: it must not stop the rest
     stack.settings["SYSTOCK_FEEDS"] = "feeds/simulated"
     stack.compose("up", "-d")
     stack.until(stack.is_healthy, "healthy with its own contracts")
@@ -194,6 +195,9 @@ def test_ones_own_contracts_and_inbox_are_settings_and_a_file_that_arrives_is_in
     arrived.with_suffix(".part").rename(arrived)
     FIGURES["a file that arrives, seconds"] = round(
         stack.until(lambda: stack.rows(files)[0][0] == int(str(before)) + 1, "arrived"), 1
+    )
+    stack.until(
+        lambda: "folder closed may not be looked into" in stack.in_pipeline(*MAIN_JOB), "the closed one is told"
     )
 
 
