@@ -54,7 +54,7 @@ begin
         grant execute on function
             {{ gold }}.stock_as_of(timestamptz, bigint, text, text),
             {{ gold }}.stock_explanation(timestamptz, bigint, text, text),
-            {{ gold }}.count_variance(text[]),
+            {{ gold }}.count_variance(text[]), {{ gold }}.count_variance(text[], text[]),
             {{ gold }}.can_promise(text, text, numeric, date), {{ gold }}.atp_by_rule(text, text, text)
         to bi_reader;
         grant execute on function
@@ -80,7 +80,7 @@ begin
             {{ gold }}.feed_gap_at(timestamptz), {{ gold }}.feed_freshness_at(timestamptz),
             {{ gold }}.stock_as_of(timestamptz, bigint, text, text),
             {{ gold }}.stock_explanation(timestamptz, bigint, text, text),
-            {{ gold }}.count_variance(text[]),
+            {{ gold }}.count_variance(text[]), {{ gold }}.count_variance(text[], text[]),
             {{ gold }}.can_promise(text, text, numeric, date), {{ gold }}.atp_by_rule(text, text, text),
             {{ silver }}.product_merge_at(bigint), {{ silver }}.moving_average(numeric, numeric)
         to systock_auditor;

@@ -14,15 +14,20 @@
     {{ var('gold_schema') }}.{{ function }}
 {%- endmacro %}
 
-{# What each count of the products of a relation found, less what the ledger said just before it. #}
+{# What each count of a relation's products, each at its location, found, less what the ledger said just before it. #}
 {% macro variance_of_counts(relation) -%}
     {{ adapter.dispatch('variance_of_counts')(relation) }}
 {%- endmacro %}
 
 {% macro postgres__variance_of_counts(relation) -%}
     select v.*
-    from (select array_agg(distinct u.product_code) as product_codes from {{ relation }} as u) as w
-    cross join lateral {{ var('gold_schema') }}.count_variance(w.product_codes) as v
+    from (
+        select
+            array_agg(d.product_code) as product_codes,
+            array_agg(d.location_code) as location_codes
+        from (select distinct u.product_code, u.location_code from {{ relation }} as u) as d
+    ) as w
+    cross join lateral {{ var('gold_schema') }}.count_variance(w.product_codes, w.location_codes) as v
 {%- endmacro %}
 
 {% macro snowflake__variance_of_counts(relation) -%}

@@ -5,6 +5,8 @@
 
 {# The standing movements of a role, with the feed that tells them and the business day of their place. #}
 {% macro drift_movement(role) -%}
+{%- set own_zone = "(select z.value from " ~ source('ops', 'setting') ~ " as z where z.name = 'zone')" %}
+{%- set zone = "coalesce(d.zone, " ~ own_zone ~ ", 'UTC')" %}
     select
         m.role,
         m.product_id,
@@ -14,7 +16,6 @@
         m.event_time,
         m.order_document,
         m.order_line,
-        m.unit_code,
         m.source_quantity,
         m.state,
         m.bin_code,
@@ -24,7 +25,7 @@
         r.document,
         r.line,
         cast(
-            {{ local(minutes_before('m.event_time', 'coalesce(d.day_close_minutes, 0)'), "coalesce(d.zone, z.value, 'UTC')") }} as date
+            {{ local(minutes_before('m.event_time', 'coalesce(d.day_close_minutes, 0)'), zone) }} as date
         ) as business_date
     from {{ source('silver', 'fact_movement') }} as m
     inner join {{ source('silver', 'record') }} as r on m.record_id = r.record_id
@@ -34,6 +35,5 @@
             l.location_code = d.location_code
             and m.event_time >= d.valid_from
             and m.event_time < d.valid_to
-    left join {{ source('ops', 'setting') }} as z on z.name = 'zone'
     where m.known_to is null and m.role = '{{ role }}'
 {%- endmacro %}

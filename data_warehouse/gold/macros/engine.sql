@@ -104,6 +104,20 @@
 {% macro snowflake__found_first() -%}
 {%- endmacro %}
 
+{# Whether a row is among those of a query. PostgreSQL looks it up in a hash of them: as a plain `in` it would be a join
+   whose size nobody can foretell, and all rows would be sorted for it. #}
+{% macro is_among(row, query) -%}
+    {{ adapter.dispatch('is_among')(row, query) }}
+{%- endmacro %}
+
+{% macro postgres__is_among(row, query) -%}
+    (({{ row }}) in ({{ query }})) is true
+{%- endmacro %}
+
+{% macro snowflake__is_among(row, query) -%}
+    ({{ row }}) in ({{ query }})
+{%- endmacro %}
+
 {# A name that is a reserved word. #}
 {% macro reserved(name) -%}
     {{ adapter.dispatch('reserved')(name) }}

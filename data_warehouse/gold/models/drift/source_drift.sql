@@ -1,12 +1,9 @@
 -- source_drift: what a shadow feed tells beside what the authorities tell, and where the difference comes from.
 -- Grain: one row per shadow feed, product, location, business day and movement class that either of them tells of.
 -- The seven causes add up to the difference exactly. How each is recognised: docs/history.md and the column's words.
--- Reads: drift_line, drift_leftover, drift_pair, drift_alone.   Used by: people who mend feeds; alerts.
+-- Reads: drift_group, drift_leftover, drift_pair, drift_alone, drift_authority.
+-- Used by: people who mend feeds; alerts.
 with
-
-line as (
-    select * from {{ ref('drift_line') }}
-),
 
 leftover as (
     select * from {{ ref('drift_leftover') }}
@@ -74,23 +71,10 @@ cause as (
     from paired as p
 ),
 
-told as (
-    select
-        {{ drift_key('l') }},
-        l.business_date,
-        case when l.is_shadow then 'shadow' else 'authority' end as cause,
-        l.quantity
-    from line as l
-    union all
-    select * from cause
-),
-
-explained as (
+caused as (
     select
         {{ drift_key('c') }},
         c.business_date,
-        sum(case when c.cause = 'authority' then c.quantity else 0 end) as authority_quantity,
-        sum(case when c.cause = 'shadow' then c.quantity else 0 end) as shadow_quantity,
         sum(case when c.cause = 'late' then c.quantity else 0 end) as late,
         sum(case when c.cause = 'missing' then c.quantity else 0 end) as missing,
         sum(case when c.cause = 'duplicated' then c.quantity else 0 end) as duplicated,
@@ -98,8 +82,18 @@ explained as (
         sum(case when c.cause = 'unmapped_code' then c.quantity else 0 end) as unmapped_code,
         sum(case when c.cause = 'unrecorded' then c.quantity else 0 end) as unrecorded,
         sum(case when c.cause = 'unexplained' then c.quantity else 0 end) as unexplained
-    from told as c
+    from cause as c
     group by {{ drift_key('c') }}, c.business_date
+),
+
+told as (
+    select
+        {{ drift_key('g') }},
+        g.business_date,
+        sum(g.authority_lines * g.quantity) as authority_quantity,
+        sum(g.shadow_lines * g.quantity) as shadow_quantity
+    from {{ ref('drift_group') }} as g
+    group by {{ drift_key('g') }}, g.business_date
 ),
 
 authority as (
@@ -108,9 +102,8 @@ authority as (
         l.location_id,
         l.movement_class,
         {{ listed('f.feed', distinct=true) }} as authority_feeds
-    from line as l
+    from {{ ref('drift_authority') }} as l
     inner join {{ source('ops', 'feed') }} as f on l.feed_id = f.feed_id
-    where not l.is_shadow
     group by l.shadow_feed_id, l.location_id, l.movement_class
 ),
 
@@ -118,29 +111,36 @@ source_drift as (
     select
         p.product_code,
         o.location_code,
-        e.business_date,
-        e.movement_class,
+        t.business_date,
+        t.movement_class,
         coalesce(a.authority_feeds, '') as authority_feeds,
         f.feed as shadow_feed,
-        {{ plain('e.authority_quantity') }} as authority_quantity,
-        {{ plain('e.shadow_quantity') }} as shadow_quantity,
-        {{ plain('e.shadow_quantity - e.authority_quantity') }} as difference,
-        {{ plain('e.late') }} as late,
-        {{ plain('e.missing') }} as missing,
-        {{ plain('e.duplicated') }} as duplicated,
-        {{ plain('e.unit') }} as unit,
-        {{ plain('e.unmapped_code') }} as unmapped_code,
-        {{ plain('e.unrecorded') }} as unrecorded,
-        {{ plain('e.unexplained') }} as unexplained
-    from explained as e
-    inner join {{ source('silver', 'product_key') }} as p on e.product_id = p.product_id
-    inner join {{ source('silver', 'location_key') }} as o on e.location_id = o.location_id
-    inner join {{ source('ops', 'feed') }} as f on e.shadow_feed_id = f.feed_id
+        {{ plain('t.authority_quantity') }} as authority_quantity,
+        {{ plain('t.shadow_quantity') }} as shadow_quantity,
+        {{ plain('t.shadow_quantity - t.authority_quantity') }} as difference,
+        {{ plain('coalesce(c.late, 0)') }} as late,
+        {{ plain('coalesce(c.missing, 0)') }} as missing,
+        {{ plain('coalesce(c.duplicated, 0)') }} as duplicated,
+        {{ plain('coalesce(c.unit, 0)') }} as unit,
+        {{ plain('coalesce(c.unmapped_code, 0)') }} as unmapped_code,
+        {{ plain('coalesce(c.unrecorded, 0)') }} as unrecorded,
+        {{ plain('coalesce(c.unexplained, 0)') }} as unexplained
+    from told as t
+    left join caused as c
+        on
+            t.shadow_feed_id = c.shadow_feed_id
+            and t.product_id = c.product_id
+            and t.location_id = c.location_id
+            and t.movement_class = c.movement_class
+            and t.business_date = c.business_date
+    inner join {{ source('silver', 'product_key') }} as p on t.product_id = p.product_id
+    inner join {{ source('silver', 'location_key') }} as o on t.location_id = o.location_id
+    inner join {{ source('ops', 'feed') }} as f on t.shadow_feed_id = f.feed_id
     left join authority as a
         on
-            e.shadow_feed_id = a.shadow_feed_id
-            and e.location_id = a.location_id
-            and e.movement_class = a.movement_class
+            t.shadow_feed_id = a.shadow_feed_id
+            and t.location_id = a.location_id
+            and t.movement_class = a.movement_class
 )
 
 select * from source_drift

@@ -5,7 +5,8 @@
 -- day and this quantity. unrecorded: only the shadow tells, and the authority's next count of the product there found
 -- its ledger wrong by as much, the same way. missing: the other feed does not have it.
 -- Grain: one row per line.
--- Reads: drift_leftover, drift_pair, silver.quarantine, gold.count_variance, latest_instant.   Used by: source_drift.
+-- Reads: drift_leftover, drift_pair, drift_authority, silver.quarantine, gold.count_variance, latest_instant.
+-- Used by: source_drift.
 with
 
 alone as (
@@ -28,13 +29,7 @@ latest as (
 
 -- Whom the line is missing at: the shadow feed, or each authority that tells of such movements there.
 authority as (
-    select distinct
-        l.shadow_feed_id,
-        l.location_id,
-        l.movement_class,
-        l.feed_id
-    from {{ ref('drift_line') }} as l
-    where not l.is_shadow
+    select * from {{ ref('drift_authority') }}
 ),
 
 other as (

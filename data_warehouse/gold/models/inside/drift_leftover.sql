@@ -5,20 +5,27 @@
 -- Lines of equal quantity are matched one to one within product, place, class and business day: first those of the
 -- same instant and order line, then any. What is matched is the same goods, or adds up as if it were.
 -- Grain: one row per shadow feed and movement; number is unique, and in order of time within product, place and class.
--- Reads: drift_line.   Used by: drift_pair, drift_cause.
+-- Reads: drift_line, drift_group.   Used by: drift_pair, drift_alone, source_drift.
 with
 
-line as (
-    select * from {{ ref('drift_line') }}
+uneven as (
+    select
+        {{ drift_key('g') }},
+        g.business_date,
+        g.quantity
+    from {{ ref('drift_group') }} as g
+    where g.shadow_lines <> g.authority_lines
 ),
 
+-- Lines of groups of which one side has more: a few of all.
 weighed as (
-    select
-        l.*,
-        sum(case when l.is_shadow then 1 else -1 end) over (
-            partition by {{ drift_key('l') }}, l.business_date, l.quantity
-        ) as surplus
-    from line as l
+    select l.*
+    from {{ ref('drift_line') }} as l
+    where
+        {{ is_among(
+            drift_key('l') ~ ', l.business_date, l.quantity',
+            'select ' ~ drift_key('u') ~ ', u.business_date, u.quantity from uneven as u'
+        ) }}
 ),
 
 odd as (
@@ -33,7 +40,6 @@ odd as (
         min(l.document) over (partition by {{ same_moment }}, l.is_shadow) as first_document,
         max(l.document) over (partition by {{ same_moment }}, l.is_shadow) as last_document
     from weighed as l
-    where l.surplus <> 0
 ),
 
 unmatched as (

@@ -48,7 +48,6 @@ drift_line as (
         m.event_time,
         coalesce(m.order_document, '') as order_document,
         coalesce(m.order_line, '') as order_line,
-        m.unit_code,
         m.source_quantity,
         m.state,
         m.bin_code,
