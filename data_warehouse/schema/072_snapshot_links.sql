@@ -1,6 +1,6 @@
 -- Law 10: sealed snapshots do not change. Each is linked to the one of its kind before it; a load asks the latest links
--- and some older ones, others with each load, an audit all of them (docs/decisions/025-laws-about-the-past.md). That the
--- rows are the sealed ones is asked by `systock verify` alone (gold.altered_snapshots).
+-- and some older ones, others with each load, an audit all of them (docs/decisions/025-laws-about-the-past.md).
+-- That the rows are the sealed ones is asked by `systock verify` alone (gold.altered_snapshots).
 create or replace function {{ ops }}.law_10_snapshots(at_known bigint, is_whole boolean)
 returns table (subject text)
 language plpgsql stable
