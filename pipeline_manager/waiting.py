@@ -4,15 +4,17 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from etl_pipeline.core.closed_folders import may_read
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0
-Look = tuple[int, int]
-"""Size and time of the last change, in nanoseconds."""
+Look = tuple[int, int, bool]
+"""Size, time of the last change in nanoseconds, and whether it may be read: what was closed is new once opened."""
 
 
 class Waiting:
     """Names only: the files wait where they are, so that a flood of them costs a set of names.
 
-    A file that was taken is remembered by size and time of change: listed again, it is not taken again.
+    A file that was taken is remembered by its look: listed again, it is not taken again.
     """
 
     def __init__(self) -> None:
@@ -91,4 +93,4 @@ def _look(path: Path) -> Look | None:
         found = path.stat()
     except OSError:
         return None
-    return found.st_size, found.st_mtime_ns
+    return found.st_size, found.st_mtime_ns, may_read(path)

@@ -125,7 +125,7 @@ class Watch:
 
     def look(self, arrived: set[Path]) -> None:
         """Take in names that were told of, and list the inbox where that is due or a whole folder came."""
-        folders = {path for path in arrived if path.is_dir()}
+        folders = {path for path in arrived if _is_folder(path)}
         self.waiting.add(path for path in arrived - folders if self._is_claimed(path))
         if folders or self._is_due("list", self._pace.list_seconds):
             for contract in self._feeds.contracts.values():
@@ -228,6 +228,13 @@ class Watch:
         except SetAsideError as error:
             run.report.refused[path.relative_to(inbox).as_posix()] = str(error)
             return []
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except PermissionError:  # it lies in a folder that was closed after it was told of
+        return False
 
 
 def watch_flow(

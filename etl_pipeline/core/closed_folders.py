@@ -9,6 +9,11 @@ def may_look_into(folder: str | Path) -> bool:
     return os.access(folder, os.R_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
+def may_read(file: Path) -> bool:
+    """Tell whether this user may read a file."""
+    return os.access(file, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
 def open_folders(inbox: Path) -> list[Path]:
     """Return the inbox and every folder below it that may be looked into."""
     return [Path(folder) for folder, _, _ in os.walk(inbox) if may_look_into(folder)]
